@@ -15,4 +15,10 @@ export {
 } from './bytes.ts'
 export { FORKS, type Fork, isAtLeast } from './fork.ts'
 export { keccak256, keccak256Hex } from './keccak.ts'
+export {
+  type Precompile,
+  type PrecompileOptions,
+  precompilesOf,
+  type RecoverPublicKey,
+} from './precompiles/index.ts'
 export type { AccountChange, AccountRecord, WorldChanges, WorldReader } from './world-reader.ts'

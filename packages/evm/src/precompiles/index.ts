@@ -1,0 +1,45 @@
+/** The precompiled contracts of each rule set, by address. */
+
+import type { Address } from '../bytes.ts'
+import { bigIntToBytes, bytesToHex } from '../bytes.ts'
+import type { Fork } from '../fork.ts'
+import { isAtLeast } from '../fork.ts'
+import { blake2f } from './blake2f.ts'
+import { bn254Add, bn254Multiply, bn254Pairing } from './bn254.ts'
+import { createEcrecover, recoverWithNoble } from './ecrecover.ts'
+import { identity, ripemd160, sha256 } from './hashing.ts'
+import { modexp, modexpOsaka } from './modexp.ts'
+import type { Precompile, RecoverPublicKey } from './precompile.ts'
+
+export type { Precompile, RecoverPublicKey } from './precompile.ts'
+
+export interface PrecompileOptions {
+  /** Signature recovery of the host, where it has a faster one than JavaScript's. */
+  readonly recover?: RecoverPublicKey
+}
+
+/**
+ * The precompiled contracts that exist under the rules of a fork, in order of address.
+ * Build it once for a chain: it holds no state, and one map serves all calls.
+ */
+export function precompilesOf(
+  fork: Fork,
+  options: PrecompileOptions = {},
+): ReadonlyMap<Address, Precompile> {
+  const contracts: [number, Precompile][] = [
+    [0x01, createEcrecover(options.recover ?? recoverWithNoble)],
+    [0x02, sha256],
+    [0x03, ripemd160],
+    [0x04, identity],
+    [0x05, isAtLeast(fork, 'osaka') ? modexpOsaka : modexp],
+    [0x06, bn254Add],
+    [0x07, bn254Multiply],
+    [0x08, bn254Pairing],
+    [0x09, blake2f],
+  ]
+  return new Map(contracts.map(([number, contract]) => [addressOf(number), contract]))
+}
+
+function addressOf(number: number): Address {
+  return bytesToHex(bigIntToBytes(BigInt(number), 20))
+}
