@@ -13,6 +13,18 @@ export {
   ZERO_ADDRESS,
   ZERO_HASH,
 } from './bytes.ts'
+export {
+  type BlockContext,
+  HALTS,
+  type Halt,
+  type Log,
+  type Message,
+  type Outcome,
+  type Status,
+  type TransactionContext,
+} from './context.ts'
+export { EvmError, type EvmErrorCode } from './error.ts'
+export type { Evm, EvmOptions } from './evm.ts'
 export { FORKS, type Fork, isAtLeast } from './fork.ts'
 export { keccak256, keccak256Hex } from './keccak.ts'
 export {
@@ -21,4 +33,6 @@ export {
   precompilesOf,
   type RecoverPublicKey,
 } from './precompiles/index.ts'
+export type { FrameEnd, FrameStart, FrameType, Step, Tracer } from './tracer.ts'
+export type { Access, Checkpoint, World } from './world.ts'
 export type { AccountChange, AccountRecord, WorldChanges, WorldReader } from './world-reader.ts'
