@@ -1,1 +1,9 @@
-export {}
+export type {
+  AccessListOutcome,
+  AccountOverride,
+  BlockOverrides,
+  CallOutcome,
+  CallRequest,
+  EstimateOutcome,
+  StateOverrides,
+} from './call.ts'

@@ -1,1 +1,15 @@
-export {}
+export type {
+  Backend,
+  BlockFees,
+  ChainReader,
+  Later,
+  NodeFacts,
+  PoolContent,
+  PoolPort,
+  SealedBlock,
+  SealedHeader,
+  SimulationQuery,
+  Simulator,
+  SyncProgress,
+  TransactionLocation,
+} from './backend.ts'

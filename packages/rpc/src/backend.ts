@@ -1,0 +1,150 @@
+/**
+ * All that the facade asks of the node, on one page.
+ *
+ * Reads are synchronous: the chain serves them from memory and `getSync`, so that a cheap method
+ * costs no turn of the event loop. What may take long or wait for a worker (`submit`, `call`,
+ * `estimateGas`, `createAccessList`) may answer at once or with a promise, whichever is cheaper.
+ *
+ * A node refuses with an error that has a stable `code` (`LedgerError`); `error.ts` maps codes to
+ * JSON-RPC errors. Any other error is a mistake of ours: the client hears only `internal error`.
+ */
+
+import type { Address, Hash } from '@vellum/evm'
+import type {
+  AccessListOutcome,
+  BlockOverrides,
+  CallOutcome,
+  CallRequest,
+  EstimateOutcome,
+  Header,
+  Receipt,
+  SignedTransaction,
+  StateOverrides,
+  StateView,
+  Withdrawal,
+} from '@vellum/ledger'
+
+/** A value now, or a promise of it when there is work to wait for. */
+export type Later<T> = T | Promise<T>
+
+export interface Backend {
+  readonly node: NodeFacts
+  readonly chain: ChainReader
+  readonly pool: PoolPort
+  readonly simulator: Simulator
+}
+
+/** What the node says about itself. */
+export interface NodeFacts {
+  readonly chainId: bigint
+  /** `name/version/platform/runtime`, as web3_clientVersion answers it. */
+  readonly clientVersion: string
+  /** Connected peers. */
+  peerCount(): number
+  /** How far a node that is behind has come; undefined when it is not behind. */
+  syncing(): SyncProgress | undefined
+}
+
+/** Heights of a node that is catching up. */
+export interface SyncProgress {
+  readonly startingBlock: number
+  readonly currentBlock: number
+  readonly highestBlock: number
+}
+
+/** A header with its hash, which depends on how the chain is sealed. */
+export interface SealedHeader {
+  readonly header: Header
+  readonly hash: Hash
+}
+
+export interface SealedBlock extends SealedHeader {
+  readonly transactions: readonly SignedTransaction[]
+  readonly ommers: readonly Header[]
+  readonly withdrawals: readonly Withdrawal[] | undefined
+  /** Bytes of its RLP. */
+  readonly size: number
+}
+
+/** Height of the block, and position in it. */
+export interface TransactionLocation {
+  readonly number: number
+  readonly index: number
+}
+
+/** The canonical chain. A height above the head, and a hash that is not on it, is `undefined`. */
+export interface ChainReader {
+  head(): SealedHeader
+  header(number: number): SealedHeader | undefined
+  numberOf(hash: Hash): number | undefined
+  block(number: number): SealedBlock | undefined
+  /** Receipts in the order of the block's transactions; undefined if the block has none stored. */
+  receipts(number: number): readonly Receipt[] | undefined
+  /** Where an included transaction stands. */
+  locate(transactionHash: Hash): TransactionLocation | undefined
+  /**
+   * State after the block.
+   * @throws LedgerError LEDGER_STATE_PRUNED if the node no longer holds it
+   */
+  stateAt(number: number): StateView
+  /** Prices inside the block with this header. */
+  fees(header: Header): BlockFees
+  /** Prices of a block that would follow this header. */
+  nextFees(header: Header): BlockFees
+  /** Calls the listener after each block is durable and the head has moved; returns the undo. */
+  onHead(listener: (head: SealedHeader) => void): () => void
+}
+
+/** Prices per gas in wei; undefined where the rules at that height know no such fee. */
+export interface BlockFees {
+  readonly baseFeePerGas: bigint | undefined
+  readonly blobBaseFee: bigint | undefined
+  /** Most blob gas that a block may use; 0n where there are no blobs. */
+  readonly blobGasMax: bigint
+}
+
+/** The transactions that wait. */
+export interface PoolPort {
+  /**
+   * Decodes an EIP-2718 transaction, recovers its sender and takes it into the pool.
+   * @param encoded at most 128 KiB
+   * @returns its hash
+   * @throws LedgerError with the reason of the refusal; the same if the promise rejects
+   */
+  submit(encoded: Uint8Array): Later<Hash>
+  get(hash: Hash): SignedTransaction | undefined
+  /** Nonce of the sender's next transaction, after those that wait executable in the pool. */
+  nonce(address: Address): bigint
+  /** What waits, by sender and then by ascending nonce. */
+  content(): PoolContent
+  /** How many wait; cheaper than counting `content`. */
+  size(): { readonly pending: number; readonly queued: number }
+  /** Lowest fee per gas in wei that the pool takes: 0n on a chain without fees. */
+  feePerGasMin(): bigint
+  /** Calls the listener for each transaction taken in; returns the undo. */
+  onTransaction(listener: (transaction: SignedTransaction) => void): () => void
+}
+
+/** Transactions by sender: `pending` are executable now, `queued` wait for a nonce before them. */
+export interface PoolContent {
+  readonly pending: ReadonlyMap<Address, readonly SignedTransaction[]>
+  readonly queued: ReadonlyMap<Address, readonly SignedTransaction[]>
+}
+
+/** Execution that leaves no trace, on the state after a block. */
+export interface Simulator {
+  /** @throws LedgerError if the request cannot start, such as LEDGER_INSUFFICIENT_FUNDS */
+  call(query: SimulationQuery): Later<CallOutcome>
+  /** Least gas limit with which the request succeeds. */
+  estimateGas(query: SimulationQuery): Later<EstimateOutcome>
+  /** The EIP-2930 list of what the request touches. */
+  createAccessList(query: SimulationQuery): Later<AccessListOutcome>
+}
+
+export interface SimulationQuery {
+  readonly request: CallRequest
+  /** The block whose state and environment the request meets. */
+  readonly number: number
+  readonly stateOverrides: StateOverrides | undefined
+  readonly blockOverrides: BlockOverrides | undefined
+}
