@@ -5,10 +5,21 @@ import { bigIntToBytes, bytesToHex } from '../bytes.ts'
 import type { Fork } from '../fork.ts'
 import { isAtLeast } from '../fork.ts'
 import { blake2f } from './blake2f.ts'
+import {
+  g1Add,
+  g1MultiScalar,
+  g2Add,
+  g2MultiScalar,
+  mapFp2ToG2,
+  mapFpToG1,
+  pairing,
+} from './bls12-381.ts'
 import { bn254Add, bn254Multiply, bn254Pairing } from './bn254.ts'
 import { createEcrecover, recoverWithNoble } from './ecrecover.ts'
 import { identity, ripemd160, sha256 } from './hashing.ts'
+import { pointEvaluation } from './kzg.ts'
 import { modexp, modexpOsaka } from './modexp.ts'
+import { p256Verify } from './p256.ts'
 import type { Precompile, RecoverPublicKey } from './precompile.ts'
 
 export type { Precompile, RecoverPublicKey } from './precompile.ts'
@@ -37,6 +48,19 @@ export function precompilesOf(
     [0x08, bn254Pairing],
     [0x09, blake2f],
   ]
+  if (isAtLeast(fork, 'cancun')) contracts.push([0x0a, pointEvaluation])
+  if (isAtLeast(fork, 'prague')) {
+    contracts.push(
+      [0x0b, g1Add],
+      [0x0c, g1MultiScalar],
+      [0x0d, g2Add],
+      [0x0e, g2MultiScalar],
+      [0x0f, pairing],
+      [0x10, mapFpToG1],
+      [0x11, mapFp2ToG2],
+    )
+  }
+  if (isAtLeast(fork, 'osaka')) contracts.push([0x100, p256Verify])
   return new Map(contracts.map(([number, contract]) => [addressOf(number), contract]))
 }
 
