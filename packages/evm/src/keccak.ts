@@ -1,15 +1,65 @@
-/** keccak256, the hash of everything Ethereum. */
+/**
+ * keccak256, the hash of everything Ethereum. Runs in WebAssembly, which has the 64-bit integers that
+ * the permutation is made of; the source is `engine/keccak.ts`.
+ */
 
-import { keccak_256 } from '@noble/hashes/sha3.js'
 import type { Hash } from './bytes.ts'
 import { bytesToHex } from './bytes.ts'
+import { WASM_BASE64 } from './hash.generated.ts'
+import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 
-/** keccak256 of the bytes: 32 bytes. */
+interface HashModule {
+  readonly memory: WasmMemory
+  /** Where input is placed. */
+  input(): number
+  /** Digest of that many bytes of input; the address of its 32 bytes. */
+  hash(size: number): number
+  start(): void
+  /** Absorbs input of a multiple of 136 bytes. */
+  absorb(size: number): void
+  /** Absorbs the last, fewer than 136 bytes, and returns the address of the digest. */
+  end(size: number): number
+}
+
+const wasm = instantiate<HashModule>(compileModule(WASM_BASE64), {})
+const memory = new Uint8Array(wasm.memory.buffer)
+const INPUT_AT = wasm.input()
+/** Longest input that fits the module's memory at once: 136 * 400 bytes. */
+const CHUNK_BYTES = 54_400
+/** Up to here a plain loop copies faster than `set`. */
+const LOOP_BYTES_MAX = 40
+
+/** keccak256 of the bytes: 32 new bytes. */
 export function keccak256(bytes: Uint8Array): Uint8Array {
-  return keccak_256(bytes)
+  const at = digest(bytes)
+  return memory.slice(at, at + 32)
 }
 
 /** keccak256 of the bytes, as the hex text used for keys and comparison. */
 export function keccak256Hex(bytes: Uint8Array): Hash {
-  return bytesToHex(keccak256(bytes))
+  const at = digest(bytes)
+  return bytesToHex(memory.subarray(at, at + 32))
+}
+
+function digest(bytes: Uint8Array): number {
+  const size = bytes.length
+  if (size > CHUNK_BYTES) return digestLong(bytes)
+  if (size <= LOOP_BYTES_MAX) for (let i = 0; i < size; i++) memory[INPUT_AT + i] = bytes[i]!
+  else memory.set(bytes, INPUT_AT)
+  return wasm.hash(size)
+}
+
+function digestLong(bytes: Uint8Array): number {
+  wasm.start()
+  let from = 0
+  for (; from + CHUNK_BYTES <= bytes.length; from += CHUNK_BYTES) {
+    memory.set(bytes.subarray(from, from + CHUNK_BYTES), INPUT_AT)
+    wasm.absorb(CHUNK_BYTES)
+  }
+  const rest = bytes.length - from
+  const whole = rest - (rest % 136)
+  memory.set(bytes.subarray(from), INPUT_AT)
+  if (whole > 0) wasm.absorb(whole)
+  memory.copyWithin(INPUT_AT, INPUT_AT + whole, INPUT_AT + rest)
+  return wasm.end(rest - whole)
 }
