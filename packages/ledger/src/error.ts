@@ -1,0 +1,61 @@
+/** Errors of this package: bad input is thrown as a `LedgerError` with a code that never changes. */
+
+export type LedgerErrorCode =
+  /** Bytes that are not canonical RLP, or not of the expected shape. */
+  | 'LEDGER_RLP_INVALID'
+  /** A transaction whose fields break a rule that needs no state. */
+  | 'LEDGER_TRANSACTION_INVALID'
+  /** An EIP-2718 type byte that this node does not know. */
+  | 'LEDGER_TRANSACTION_TYPE_UNKNOWN'
+  /** A signature out of range, with a high s, or from which no key recovers. */
+  | 'LEDGER_SIGNATURE_INVALID'
+  /** A type of transaction that the fork does not have yet. */
+  | 'LEDGER_TRANSACTION_TYPE_UNSUPPORTED'
+  | 'LEDGER_CHAIN_ID'
+  /** The gas limit is below what the transaction costs before it runs. */
+  | 'LEDGER_INTRINSIC_GAS'
+  | 'LEDGER_INITCODE_SIZE'
+  /** The gas limit is above what the fork, or the rest of the block, allows. */
+  | 'LEDGER_GAS_LIMIT'
+  | 'LEDGER_BLOB_LIMIT'
+  | 'LEDGER_FEE_TOO_LOW'
+  | 'LEDGER_NONCE_TOO_LOW'
+  | 'LEDGER_NONCE_TOO_HIGH'
+  | 'LEDGER_INSUFFICIENT_FUNDS'
+  | 'LEDGER_SENDER_HAS_CODE'
+  | 'LEDGER_RECEIPT_INVALID'
+  | 'LEDGER_EXTRA_DATA_INVALID'
+  | 'LEDGER_HEADER_INVALID'
+  | 'LEDGER_BLOCK_INVALID'
+  /** A genesis file that cannot be used; `details.path` names the place. */
+  | 'LEDGER_GENESIS_INVALID'
+  /** A trie node that the store should have and has not: `details.path` and `details.hash`. */
+  | 'LEDGER_TRIE_NODE_MISSING'
+  /** A trie node whose bytes are not a canonical node. */
+  | 'LEDGER_TRIE_NODE_INVALID'
+  /** A record of the store that is missing, or whose checksum does not fit. */
+  | 'LEDGER_STORE_DAMAGED'
+  /** The store was written by a version with another layout. */
+  | 'LEDGER_STORE_SCHEMA'
+
+/** Facts about an error, for logs and for callers that decide by them. */
+export type LedgerErrorDetails = Readonly<
+  Record<string, string | number | bigint | boolean | undefined>
+>
+
+export class LedgerError extends Error {
+  readonly code: LedgerErrorCode
+  readonly details: LedgerErrorDetails
+
+  constructor(
+    code: LedgerErrorCode,
+    message: string,
+    details: LedgerErrorDetails = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.name = 'LedgerError'
+    this.code = code
+    this.details = details
+  }
+}
