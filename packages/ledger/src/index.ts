@@ -29,6 +29,31 @@ export type {
 } from './call.ts'
 export { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 export {
+  type BlobActivation,
+  blobScheduleAt,
+  CHAIN_FORKS,
+  type ChainFork,
+  type ForkActivation,
+  type ForkSchedule,
+  forkAt,
+  isChainForkAtLeast,
+  isExecutableFork,
+  OLD_FORKS,
+  type OldFork,
+} from './fork-schedule.ts'
+export {
+  formatGenesis,
+  type Genesis,
+  type GenesisAccount,
+  type GenesisJson,
+  genesisHeader,
+  parseGenesis,
+  type QbftConfig,
+  type QbftTransition,
+} from './genesis.ts'
+export type { KeyRange, KeyValue, KeyValueReader, KeyValueSnapshot, Write } from './key-value.ts'
+export { createMemoryKeyValue } from './memory-key-value.ts'
+export {
   addToBloom,
   BLOOM_BYTES,
   bloomBits,

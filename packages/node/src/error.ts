@@ -1,0 +1,38 @@
+/** What can go wrong around a node: configuration, files, disk, ports. */
+
+/** Stable words; messages may change. */
+export type NodeErrorCode =
+  | 'NODE_CONFIG_INVALID'
+  | 'NODE_FILE_INVALID'
+  | 'NODE_GENESIS_MISMATCH'
+  | 'NODE_IMPORT_REFUSED'
+  | 'NODE_KEYSTORE_INVALID'
+  | 'NODE_KEYSTORE_PASSWORD'
+  | 'NODE_KEYSTORE_WEAK'
+  | 'NODE_PORT_TAKEN'
+  | 'NODE_STORE_DAMAGED'
+  | 'NODE_STORE_FAILED'
+  | 'NODE_STORE_LOCKED'
+  | 'NODE_STORE_MISSING'
+  | 'NODE_STORE_SHORTENED'
+
+/** Facts that belong to an error, for programs. */
+export type NodeErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** An error that says, in its message, what happened and what to do next. */
+export class NodeError extends Error {
+  override readonly name = 'NodeError'
+  readonly code: NodeErrorCode
+  readonly details: NodeErrorDetails
+
+  constructor(
+    code: NodeErrorCode,
+    message: string,
+    details: NodeErrorDetails = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.code = code
+    this.details = details
+  }
+}
