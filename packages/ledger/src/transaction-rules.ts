@@ -74,11 +74,11 @@ export function assertTransactionRules(transaction: Transaction, fork: Fork): vo
     })
   }
   const { intrinsic, floor } = intrinsicGas(transaction, fork)
-  const needed = floor > intrinsic ? floor : intrinsic
-  if (gasLimit < needed) {
+  if (gasLimit < intrinsic || gasLimit < floor) {
     throw refused('LEDGER_INTRINSIC_GAS', 'the gas limit does not cover the intrinsic gas', {
       gasLimit,
-      needed,
+      intrinsic,
+      floor,
     })
   }
   if (to === undefined && data.length > INITCODE_BYTES_MAX && isAtLeast(fork, 'shanghai')) {

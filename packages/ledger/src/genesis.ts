@@ -1,0 +1,571 @@
+/**
+ * The genesis file: what a chain starts from, in the JSON that go-ethereum and Besu read.
+ *
+ * Parsing checks everything once; what comes out is frozen and can be relied on. Keys are taken in
+ * any case, as Besu does. Keys that are not known are passed over, except those of forks: a chain
+ * whose rules change in a way that this node does not know must not be started.
+ */
+
+import { type Address, bytesToHex, type Hash, type Hex, ZERO_ADDRESS, ZERO_HASH } from '@vellum/evm'
+import { EMPTY_OMMERS_HASH, type Header } from './block.ts'
+import { type BlobSchedule, defaultBlobSchedule, INITIAL_BASE_FEE } from './fees.ts'
+import {
+  type BlobActivation,
+  type ChainFork,
+  type ForkActivation,
+  type ForkSchedule,
+  forkAt,
+  isChainForkAtLeast,
+} from './fork-schedule.ts'
+import {
+  fieldOf,
+  invalidJson,
+  type JsonField,
+  type JsonObject,
+  readAddress,
+  readArray,
+  readBoolean,
+  readBytes,
+  readHash,
+  readNumber,
+  readObject,
+  readPadded,
+  readQuantity,
+  readWord,
+  requiredField,
+} from './json-reader.ts'
+import { BLOOM_BYTES } from './receipt.ts'
+import { EMPTY_ROOT } from './trie.ts'
+
+export interface Genesis {
+  readonly chainId: bigint
+  readonly schedule: ForkSchedule
+  /** Total difficulty at which proof of work ends; kept for tools that ask, not used. */
+  readonly terminalTotalDifficulty: bigint | undefined
+  /** Where deposits are logged (EIP-6110). */
+  readonly depositContract: Address | undefined
+  /** Besu's `zeroBaseFee`: the base fee is 0 in every block. */
+  readonly zeroBaseFee: boolean
+  /** undefined: not a QBFT chain. */
+  readonly qbft: QbftConfig | undefined
+
+  readonly number: number
+  readonly parentHash: Hash
+  readonly coinbase: Address
+  readonly difficulty: bigint
+  readonly gasLimit: bigint
+  readonly gasUsed: bigint
+  /** Seconds since 1970. */
+  readonly timestamp: number
+  readonly extraData: Uint8Array
+  readonly mixHash: Hash
+  /** 8 bytes. */
+  readonly nonce: Uint8Array
+  /** undefined: the initial base fee of EIP-1559, if London is active. */
+  readonly baseFeePerGas: bigint | undefined
+  readonly blobGasUsed: bigint | undefined
+  readonly excessBlobGas: bigint | undefined
+  readonly parentBeaconBlockRoot: Hash | undefined
+
+  /** Accounts in the order of the file. */
+  readonly alloc: readonly GenesisAccount[]
+}
+
+export interface GenesisAccount {
+  readonly address: Address
+  readonly balance: bigint
+  readonly nonce: bigint
+  readonly code: Uint8Array
+  /** Slots that are not zero. */
+  readonly storage: ReadonlyMap<Hash, bigint>
+}
+
+/** `config.qbft`, with Besu's defaults. */
+export interface QbftConfig {
+  /** At least 1. */
+  readonly blockPeriodSeconds: number
+  /** 0: empty blocks come as often as others. */
+  readonly emptyBlockPeriodSeconds: number
+  /** 0: `blockPeriodSeconds` counts. Besu's experimental `xblockperiodmilliseconds`. */
+  readonly blockPeriodMilliseconds: number
+  readonly requestTimeoutSeconds: number
+  /** Blocks after which votes are forgotten. */
+  readonly epochLength: number
+  /** undefined: validators stand in the headers. */
+  readonly validatorContract: Address | undefined
+  /** First block that QBFT seals, on a chain that migrates to it. */
+  readonly startBlock: number
+  /** Wei a block. */
+  readonly blockReward: bigint
+  readonly miningBeneficiary: Address | undefined
+  /** Ascending by block. */
+  readonly transitions: readonly QbftTransition[]
+}
+
+/** Settings that change from a block on; undefined inherits. */
+export interface QbftTransition {
+  readonly block: number
+  readonly blockPeriodSeconds: number | undefined
+  readonly emptyBlockPeriodSeconds: number | undefined
+  readonly blockPeriodMilliseconds: number | undefined
+  readonly blockReward: bigint | undefined
+  readonly miningBeneficiary: Address | undefined
+  readonly validatorSelection: 'blockheader' | 'contract' | undefined
+  readonly validatorContract: Address | undefined
+  /** Replaces the validators at exactly this block. */
+  readonly validators: readonly Address[] | undefined
+}
+
+/** Genesis as go-ethereum writes it. */
+export type GenesisJson = {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly alloc: Readonly<Record<Address, Readonly<Record<string, unknown>>>>
+} & Readonly<Record<string, unknown>>
+
+/** Keys of `config` that start a fork, in order. Those that change no rule are of their fork. */
+const FORK_KEYS: readonly (readonly [key: string, fork: ChainFork])[] = [
+  ['homesteadBlock', 'homestead'],
+  ['eip150Block', 'tangerineWhistle'],
+  ['eip155Block', 'spuriousDragon'],
+  ['eip158Block', 'spuriousDragon'],
+  ['byzantiumBlock', 'byzantium'],
+  ['constantinopleBlock', 'constantinople'],
+  ['constantinopleFixBlock', 'petersburg'],
+  ['petersburgBlock', 'petersburg'],
+  ['istanbulBlock', 'istanbul'],
+  ['muirGlacierBlock', 'istanbul'],
+  ['berlinBlock', 'berlin'],
+  ['londonBlock', 'london'],
+  ['arrowGlacierBlock', 'london'],
+  ['grayGlacierBlock', 'london'],
+  ['mergeNetsplitBlock', 'paris'],
+  ['preMergeForkBlock', 'paris'],
+  ['shanghaiTime', 'shanghai'],
+  ['cancunTime', 'cancun'],
+  ['pragueTime', 'prague'],
+  ['osakaTime', 'osaka'],
+]
+
+/** The key that `formatGenesis` writes for a fork. */
+const KEY_OF_FORK: Readonly<Record<Exclude<ChainFork, 'frontier'>, string>> = {
+  homestead: 'homesteadBlock',
+  tangerineWhistle: 'eip150Block',
+  spuriousDragon: 'eip158Block',
+  byzantium: 'byzantiumBlock',
+  constantinople: 'constantinopleBlock',
+  petersburg: 'petersburgBlock',
+  istanbul: 'istanbulBlock',
+  berlin: 'berlinBlock',
+  london: 'londonBlock',
+  paris: 'mergeNetsplitBlock',
+  shanghai: 'shanghaiTime',
+  cancun: 'cancunTime',
+  prague: 'pragueTime',
+  osaka: 'osakaTime',
+}
+
+const BLOB_FORKS = ['cancun', 'prague', 'osaka'] as const
+/** Changes of blob parameters that EIP-7892 chains have so far. */
+const BPO_KEYS = ['bpo1', 'bpo2', 'bpo3', 'bpo4', 'bpo5'] as const
+
+const KNOWN_ACTIVATIONS: ReadonlySet<string> = new Set([
+  ...FORK_KEYS.map(([key]) => key.toLowerCase()),
+  ...BPO_KEYS.map((name) => `${name}time`),
+  // These change no rule of a chain that this node could run.
+  'daoforkblock',
+  'terminalblocknumber',
+])
+
+/** sha256 of no bytes: the requests hash of a block without requests (EIP-7685). */
+const EMPTY_REQUESTS_HASH: Hash =
+  '0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/**
+ * Parses the JSON value of a genesis file, of go-ethereum's or Besu's kind.
+ * @throws LedgerError LEDGER_GENESIS_INVALID whose `details.path` names the place
+ */
+export function parseGenesis(json: unknown): Genesis {
+  const top = readObject({ path: '', value: json })
+  const config = readObject(requiredField(top, 'config'))
+  const optional = <T>(key: string, read: (field: JsonField) => T): T | undefined => {
+    const field = fieldOf(top, key)
+    return field === undefined ? undefined : read(field)
+  }
+  const uint256 = (field: JsonField): bigint => readQuantity(field, 256)
+  const uint64 = (field: JsonField): bigint => readQuantity(field, 64)
+  const zeroBaseFee = fieldOf(config, 'zeroBaseFee')
+  const total = fieldOf(config, 'terminalTotalDifficulty')
+  const depositContract = fieldOf(config, 'depositContractAddress')
+  return Object.freeze({
+    chainId: readQuantity(requiredField(config, 'chainId'), 256),
+    schedule: readSchedule(config),
+    terminalTotalDifficulty: total === undefined ? undefined : readQuantity(total, 256),
+    depositContract: depositContract === undefined ? undefined : readAddress(depositContract),
+    zeroBaseFee: zeroBaseFee === undefined ? false : readBoolean(zeroBaseFee),
+    qbft: readQbft(config),
+    number: optional('number', readNumber) ?? 0,
+    parentHash: optional('parentHash', readHash) ?? ZERO_HASH,
+    coinbase: optional('coinbase', readAddress) ?? ZERO_ADDRESS,
+    difficulty: uint256(requiredField(top, 'difficulty')),
+    gasLimit: uint64(requiredField(top, 'gasLimit')),
+    gasUsed: optional('gasUsed', uint64) ?? 0n,
+    timestamp: optional('timestamp', readNumber) ?? 0,
+    extraData: optional('extraData', readBytes) ?? new Uint8Array(0),
+    mixHash: optional('mixHash', readHash) ?? ZERO_HASH,
+    nonce: optional('nonce', readHeaderNonce) ?? new Uint8Array(8),
+    baseFeePerGas: optional('baseFeePerGas', uint256),
+    blobGasUsed: optional('blobGasUsed', uint64),
+    excessBlobGas: optional('excessBlobGas', uint64),
+    parentBeaconBlockRoot: optional('parentBeaconBlockRoot', readHash),
+    alloc: Object.freeze(readAlloc(requiredField(top, 'alloc'))),
+  })
+}
+
+/** The genesis in go-ethereum's JSON, numbers as 0x hex; `parseGenesis` gives it back. */
+export function formatGenesis(genesis: Genesis): GenesisJson {
+  const { schedule, qbft } = genesis
+  const config: Record<string, unknown> = { chainId: formatChainId(genesis.chainId) }
+  for (const { fork, at } of schedule.forks) {
+    if (fork === 'frontier') continue
+    // Both halves of one fork; tools look for either.
+    if (fork === 'spuriousDragon') config.eip155Block = at
+    config[KEY_OF_FORK[fork]] = at
+  }
+  if (schedule.blobs.length > 0) {
+    const blobSchedule: Record<string, unknown> = {}
+    for (const { name, at, target, max, baseFeeUpdateFraction } of schedule.blobs) {
+      blobSchedule[name] = { target, max, baseFeeUpdateFraction: Number(baseFeeUpdateFraction) }
+      if (name.startsWith('bpo')) config[`${name}Time`] = at
+    }
+    config.blobSchedule = blobSchedule
+  }
+  if (genesis.terminalTotalDifficulty !== undefined) {
+    config.terminalTotalDifficulty = quantity(genesis.terminalTotalDifficulty)
+  }
+  if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
+  if (genesis.zeroBaseFee) config.zeroBaseFee = true
+  if (qbft !== undefined) {
+    config.qbft = formatQbft(qbft)
+    if (qbft.transitions.length > 0) {
+      config.transitions = { qbft: qbft.transitions.map(formatTransition) }
+    }
+  }
+  return {
+    config,
+    nonce: bytesToHex(genesis.nonce),
+    timestamp: quantity(BigInt(genesis.timestamp)),
+    extraData: bytesToHex(genesis.extraData),
+    gasLimit: quantity(genesis.gasLimit),
+    difficulty: quantity(genesis.difficulty),
+    mixHash: genesis.mixHash,
+    coinbase: genesis.coinbase,
+    alloc: Object.fromEntries(genesis.alloc.map(formatAccount)),
+    number: quantity(BigInt(genesis.number)),
+    gasUsed: quantity(genesis.gasUsed),
+    parentHash: genesis.parentHash,
+    ...present('baseFeePerGas', genesis.baseFeePerGas),
+    ...present('excessBlobGas', genesis.excessBlobGas),
+    ...present('blobGasUsed', genesis.blobGasUsed),
+    ...(genesis.parentBeaconBlockRoot === undefined
+      ? {}
+      : { parentBeaconBlockRoot: genesis.parentBeaconBlockRoot }),
+  }
+}
+
+/**
+ * The header of the genesis block. Its tail is that of the fork which is active there.
+ * @param stateRoot of the state with `alloc`
+ */
+export function genesisHeader(genesis: Genesis, stateRoot: Hash): Header {
+  const fork = forkAt(genesis.schedule, genesis.number, genesis.timestamp)
+  const since = <T>(from: ChainFork, value: T): T | undefined =>
+    isChainForkAtLeast(fork, from) ? value : undefined
+  const baseFee = genesis.zeroBaseFee ? 0n : INITIAL_BASE_FEE
+  return {
+    parentHash: genesis.parentHash,
+    ommersHash: EMPTY_OMMERS_HASH,
+    coinbase: genesis.coinbase,
+    stateRoot,
+    transactionsRoot: EMPTY_ROOT,
+    receiptsRoot: EMPTY_ROOT,
+    logsBloom: new Uint8Array(BLOOM_BYTES),
+    difficulty: genesis.difficulty,
+    number: genesis.number,
+    gasLimit: genesis.gasLimit,
+    gasUsed: genesis.gasUsed,
+    timestamp: genesis.timestamp,
+    extraData: genesis.extraData,
+    mixHash: genesis.mixHash,
+    nonce: genesis.nonce,
+    baseFeePerGas: since('london', genesis.baseFeePerGas ?? baseFee),
+    withdrawalsRoot: since('shanghai', EMPTY_ROOT),
+    blobGasUsed: since('cancun', genesis.blobGasUsed ?? 0n),
+    excessBlobGas: since('cancun', genesis.excessBlobGas ?? 0n),
+    parentBeaconBlockRoot: since('cancun', genesis.parentBeaconBlockRoot ?? ZERO_HASH),
+    requestsHash: since('prague', EMPTY_REQUESTS_HASH),
+  }
+}
+
+// --- reading ---
+
+function readSchedule(config: JsonObject): ForkSchedule {
+  for (const [key, { path, value }] of config.fields) {
+    const startsRules = key.endsWith('time') || key.endsWith('block')
+    if (startsRules && value !== null && !KNOWN_ACTIVATIONS.has(key)) {
+      throw invalidJson(path, 'starts rules that this node does not know')
+    }
+  }
+  const forks: ForkActivation[] = []
+  for (const [key, fork] of FORK_KEYS) {
+    const field = fieldOf(config, key)
+    if (field === undefined) continue
+    const at = readNumber(field)
+    const by = key.endsWith('Time') ? 'time' : 'block'
+    const last = forks.at(-1)
+    if (last?.by === by && last.at > at) {
+      throw invalidJson(field.path, `is before ${last.fork}, which must not start later`)
+    }
+    // Two keys of one fork: it starts with the first of them.
+    if (last?.fork !== fork) forks.push(Object.freeze({ fork, by, at }))
+  }
+  addMergeAtGenesis(config, forks)
+  return Object.freeze({
+    forks: Object.freeze(forks),
+    blobs: Object.freeze(readBlobs(config, forks)),
+  })
+}
+
+/** A terminal total difficulty of zero: the chain never had proof of work. */
+function addMergeAtGenesis(config: JsonObject, forks: ForkActivation[]): void {
+  const total = fieldOf(config, 'terminalTotalDifficulty')
+  if (total === undefined || readQuantity(total, 256) !== 0n) return
+  if (forks.some(({ fork }) => fork === 'paris')) return
+  const firstLater = forks.findIndex(({ by }) => by === 'time')
+  const paris: ForkActivation = Object.freeze({ fork: 'paris', by: 'block', at: 0 })
+  // Only where London is there from the start, too: forks do not overtake one another.
+  const before = firstLater < 0 ? forks : forks.slice(0, firstLater)
+  if (before.some(({ at }) => at > 0)) {
+    throw invalidJson(total.path, 'is 0, but a fork before the merge starts after block 0')
+  }
+  forks.splice(firstLater < 0 ? forks.length : firstLater, 0, paris)
+}
+
+function readBlobs(config: JsonObject, forks: readonly ForkActivation[]): BlobActivation[] {
+  const field = fieldOf(config, 'blobSchedule')
+  const given = field === undefined ? undefined : readObject(field)
+  const blobs: BlobActivation[] = []
+  for (const name of BLOB_FORKS) {
+    const activation = forks.find(({ fork }) => fork === name)
+    if (activation === undefined) continue
+    const entry = given === undefined ? undefined : fieldOf(given, name)
+    // EIP-7840: Osaka alone changes no parameters, so it keeps Prague's.
+    const inherited = name === 'osaka' ? blobs.at(-1) : undefined
+    const schedule =
+      entry !== undefined ? readBlobSchedule(entry) : (inherited ?? defaultBlobSchedule(name))
+    blobs.push(Object.freeze({ ...parametersOf(schedule), name, at: activation.at }))
+  }
+  for (const name of BPO_KEYS) {
+    const time = fieldOf(config, `${name}Time`)
+    if (time === undefined) continue
+    const at = readNumber(time)
+    const last = blobs.at(-1)
+    if (last === undefined || last.at > at) {
+      throw invalidJson(time.path, 'must not be before the forks and changes that precede it')
+    }
+    if (given === undefined) throw invalidJson('config.blobSchedule', 'is missing')
+    const schedule = readBlobSchedule(requiredField(given, name))
+    blobs.push(Object.freeze({ ...schedule, name, at }))
+  }
+  return blobs
+}
+
+function parametersOf({ target, max, baseFeeUpdateFraction }: BlobSchedule): BlobSchedule {
+  return { target, max, baseFeeUpdateFraction }
+}
+
+function readBlobSchedule(field: JsonField): BlobSchedule {
+  const entry = readObject(field)
+  const schedule = {
+    target: readNumber(requiredField(entry, 'target')),
+    max: readNumber(requiredField(entry, 'max')),
+    baseFeeUpdateFraction: readQuantity(requiredField(entry, 'baseFeeUpdateFraction'), 53),
+  }
+  if (schedule.target > schedule.max) throw invalidJson(field.path, 'has a target above its max')
+  if (schedule.baseFeeUpdateFraction === 0n) {
+    throw invalidJson(`${field.path}.baseFeeUpdateFraction`, 'must not be 0')
+  }
+  return schedule
+}
+
+function readQbft(config: JsonObject): QbftConfig | undefined {
+  const field = fieldOf(config, 'qbft')
+  if (field === undefined) return undefined
+  const qbft = readObject(field)
+  const number = (key: string, otherwise: number): number => {
+    const given = fieldOf(qbft, key)
+    return given === undefined ? otherwise : readNumber(given)
+  }
+  const positive = (key: string, otherwise: number): number => {
+    const value = number(key, otherwise)
+    if (value < 1) throw invalidJson(`${field.path}.${key}`, 'must be at least 1')
+    return value
+  }
+  const reward = fieldOf(qbft, 'blockReward')
+  return Object.freeze({
+    blockPeriodSeconds: positive('blockperiodseconds', 1),
+    emptyBlockPeriodSeconds: number('emptyblockperiodseconds', 0),
+    blockPeriodMilliseconds: number('xblockperiodmilliseconds', 0),
+    requestTimeoutSeconds: positive('requesttimeoutseconds', 1),
+    epochLength: positive('epochlength', 30_000),
+    validatorContract: readAddressOf(qbft, 'validatorcontractaddress'),
+    startBlock: number('startblock', 0),
+    blockReward: reward === undefined ? 0n : readQuantity(reward, 256),
+    miningBeneficiary: readAddressOf(qbft, 'miningbeneficiary'),
+    transitions: Object.freeze(readTransitions(config)),
+  })
+}
+
+function readTransitions(config: JsonObject): QbftTransition[] {
+  const field = fieldOf(config, 'transitions')
+  const list = field === undefined ? undefined : fieldOf(readObject(field), 'qbft')
+  if (list === undefined) return []
+  const transitions = readArray(list).map(readTransition)
+  transitions.forEach(({ block }, i) => {
+    if (i > 0 && transitions[i - 1]!.block >= block) {
+      throw invalidJson(`${list.path}[${i}].block`, 'must be above that of the entry before it')
+    }
+  })
+  return transitions
+}
+
+function readTransition(field: JsonField): QbftTransition {
+  const entry = readObject(field)
+  const read = <T>(key: string, reader: (inner: JsonField) => T): T | undefined => {
+    const inner = fieldOf(entry, key)
+    return inner === undefined ? undefined : reader(inner)
+  }
+  return Object.freeze({
+    block: readNumber(requiredField(entry, 'block')),
+    blockPeriodSeconds: read('blockperiodseconds', readNumber),
+    emptyBlockPeriodSeconds: read('emptyblockperiodseconds', readNumber),
+    blockPeriodMilliseconds: read('xblockperiodmilliseconds', readNumber),
+    blockReward: read('blockreward', (inner) => readQuantity(inner, 256)),
+    miningBeneficiary: readAddressOf(entry, 'miningbeneficiary'),
+    validatorSelection: read('validatorselectionmode', readSelection),
+    validatorContract: readAddressOf(entry, 'validatorcontractaddress'),
+    validators: read('validators', (inner) => Object.freeze(readArray(inner).map(readAddress))),
+  })
+}
+
+function readSelection({ path, value }: JsonField): 'blockheader' | 'contract' {
+  if (value === 'blockheader' || value === 'contract') return value
+  throw invalidJson(path, 'must be "blockheader" or "contract"')
+}
+
+/** An address; undefined if it is absent, empty or zero, which all mean none. */
+function readAddressOf(object: JsonObject, key: string): Address | undefined {
+  const field = fieldOf(object, key)
+  if (field === undefined || field.value === '') return undefined
+  const address = readAddress(field)
+  return address === ZERO_ADDRESS ? undefined : address
+}
+
+function readHeaderNonce(field: JsonField): Uint8Array {
+  return readPadded(field, 8)
+}
+
+function readAlloc(field: JsonField): GenesisAccount[] {
+  const seen = new Set<Address>()
+  const accounts: GenesisAccount[] = []
+  for (const [key, inner] of readObject(field).fields) {
+    const address = readAddress({ path: inner.path, value: key })
+    if (seen.has(address)) throw invalidJson(inner.path, 'is there twice, with and without 0x')
+    seen.add(address)
+    accounts.push(readAccount(address, readObject(inner)))
+  }
+  return accounts
+}
+
+function readAccount(address: Address, account: JsonObject): GenesisAccount {
+  const balance = fieldOf(account, 'balance')
+  const nonce = fieldOf(account, 'nonce')
+  const code = fieldOf(account, 'code')
+  const storage = fieldOf(account, 'storage')
+  return Object.freeze({
+    address,
+    balance: balance === undefined ? 0n : readQuantity(balance, 256),
+    nonce: nonce === undefined ? 0n : readQuantity(nonce, 64),
+    code: code === undefined ? new Uint8Array(0) : readBytes(code),
+    storage: storage === undefined ? new Map() : readStorage(storage),
+  })
+}
+
+function readStorage(field: JsonField): ReadonlyMap<Hash, bigint> {
+  const slots = new Map<Hash, bigint>()
+  for (const [key, inner] of readObject(field).fields) {
+    const slot = bytesToHex(readPadded({ path: inner.path, value: key }, 32))
+    if (slots.has(slot)) throw invalidJson(inner.path, 'is there twice, written differently')
+    slots.set(slot, readWord(inner))
+  }
+  for (const [slot, value] of slots) if (value === 0n) slots.delete(slot)
+  return slots
+}
+
+// --- formatting ---
+
+function formatQbft(qbft: QbftConfig): Record<string, unknown> {
+  return {
+    blockperiodseconds: qbft.blockPeriodSeconds,
+    emptyblockperiodseconds: qbft.emptyBlockPeriodSeconds,
+    ...(qbft.blockPeriodMilliseconds === 0
+      ? {}
+      : { xblockperiodmilliseconds: qbft.blockPeriodMilliseconds }),
+    requesttimeoutseconds: qbft.requestTimeoutSeconds,
+    epochlength: qbft.epochLength,
+    ...(qbft.validatorContract && { validatorcontractaddress: qbft.validatorContract }),
+    ...(qbft.startBlock === 0 ? {} : { startblock: qbft.startBlock }),
+    ...(qbft.blockReward === 0n ? {} : { blockreward: qbft.blockReward.toString() }),
+    ...(qbft.miningBeneficiary && { miningbeneficiary: qbft.miningBeneficiary }),
+  }
+}
+
+function formatTransition(transition: QbftTransition): Record<string, unknown> {
+  const entries: [string, unknown][] = [
+    ['block', transition.block],
+    ['blockperiodseconds', transition.blockPeriodSeconds],
+    ['emptyblockperiodseconds', transition.emptyBlockPeriodSeconds],
+    ['xblockperiodmilliseconds', transition.blockPeriodMilliseconds],
+    ['blockreward', transition.blockReward?.toString()],
+    ['miningbeneficiary', transition.miningBeneficiary],
+    ['validatorselectionmode', transition.validatorSelection],
+    ['validatorcontractaddress', transition.validatorContract],
+    ['validators', transition.validators],
+  ]
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+function formatAccount(account: GenesisAccount): [Address, Record<string, unknown>] {
+  const { address, balance, nonce, code, storage } = account
+  const fields: Record<string, unknown> = { balance: quantity(balance) }
+  if (nonce > 0n) fields.nonce = quantity(nonce)
+  if (code.length > 0) fields.code = bytesToHex(code)
+  if (storage.size > 0) {
+    fields.storage = Object.fromEntries(
+      [...storage].map(([slot, value]) => [slot, `0x${value.toString(16).padStart(64, '0')}`]),
+    )
+  }
+  return [address, fields]
+}
+
+/** A JSON number where it is exact: that is what other nodes expect of a chain id. */
+function formatChainId(chainId: bigint): number | string {
+  return chainId <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(chainId) : chainId.toString()
+}
+
+function quantity(value: bigint): Hex {
+  return `0x${value.toString(16)}`
+}
+
+function present(key: string, value: bigint | undefined): Record<string, Hex> {
+  return value === undefined ? {} : { [key]: quantity(value) }
+}
