@@ -11,11 +11,11 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes } from '../bytes.ts'
 import type { Precompile } from './precompile.ts'
 
-const { Fp12, Fr } = bls12_381.fields
+const { Fp, Fp12, Fr } = bls12_381.fields
 const G1 = bls12_381.G1.Point
 const G2 = bls12_381.G2.Point
-type PointG2 = InstanceType<typeof G2>
 type PointG1 = InstanceType<typeof G1>
+type MillerLines = ReturnType<typeof bls12_381.utils.calcPairingPrecomputes>
 
 const INPUT_BYTES = 192
 const BLOB_COMMITMENT_VERSION = 1
@@ -25,8 +25,11 @@ const FIELD_ELEMENTS_PER_BLOB = 4096n
 const SECRET_G2 =
   'b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d2914e5870cb452d2afaaab24f3499f72' +
   '185cbfee53492714734429b7b38608e23926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2'
-/** The same as a point. Decoded when first needed: that takes 10 ms, and few programs need it. */
-let secretG2: PointG2 | undefined
+/**
+ * The lines of the Miller loop for the generator of G2 and for `SECRET_G2`, which every check pairs
+ * with. Made when first needed: that takes some 20 ms, and few programs need it.
+ */
+let lines: readonly [MillerLines, MillerLines] | undefined
 
 export const pointEvaluation: Precompile = {
   gas: () => 50_000n,
@@ -51,14 +54,17 @@ export const pointEvaluation: Precompile = {
  * e(C - yG + z·proof, H) · e(-proof, sH) = 1, which needs products in G1 alone.
  */
 function verifyProof(commitment: PointG1, z: bigint, y: bigint, proof: PointG1): boolean {
-  secretG2 ??= G2.fromHex(SECRET_G2)
+  const { calcPairingPrecomputes } = bls12_381.utils
+  lines ??= [calcPairingPrecomputes(G2.BASE), calcPairingPrecomputes(G2.fromHex(SECRET_G2))]
   const left = commitment.subtract(G1.BASE.multiplyUnsafe(y)).add(proof.multiplyUnsafe(z))
-  const pairs = [
-    { g1: left, g2: G2.BASE },
-    { g1: proof.negate(), g2: secretG2 },
-  ]
-  // Pairing with infinity gives 1; the library refuses to compute it.
-  const product = bls12_381.pairingBatch(pairs.filter(({ g1 }) => !g1.is0()))
+  const pairs: [MillerLines, bigint, bigint][] = []
+  // Pairing with infinity gives 1, which changes nothing.
+  if (!left.is0()) {
+    const affine = left.toAffine()
+    pairs.push([lines[0], affine.x, affine.y])
+  }
+  if (!proof.is0()) pairs.push([lines[1], proof.x, Fp.neg(proof.y)])
+  const product = Fp12.finalExponentiate(bls12_381.millerLoopBatch(pairs))
   return Fp12.eql(product, Fp12.ONE)
 }
 
