@@ -37,6 +37,20 @@ export type LedgerErrorCode =
   | 'LEDGER_STORE_DAMAGED'
   /** The store was written by a version with another layout. */
   | 'LEDGER_STORE_SCHEMA'
+  /** The pool holds this very transaction. */
+  | 'LEDGER_ALREADY_KNOWN'
+  | 'LEDGER_BLOB_TRANSACTION_REFUSED'
+  | 'LEDGER_TRANSACTION_TOO_LARGE'
+  | 'LEDGER_REPLACEMENT_UNDERPRICED'
+  | 'LEDGER_POOL_FULL'
+  /** No block at this height yet. */
+  | 'LEDGER_BLOCK_UNKNOWN'
+  /** A state older than what a pruned node keeps. */
+  | 'LEDGER_STATE_PRUNED'
+  /** The store holds another chain. */
+  | 'LEDGER_STORE_GENESIS'
+  /** The store keeps another range of states than asked for. */
+  | 'LEDGER_STORE_MODE'
 
 /** Facts about an error, for logs and for callers that decide by them. */
 export type LedgerErrorDetails = Readonly<

@@ -1,3 +1,4 @@
+export { type Account, decodeAccount, EMPTY_CODE_HASH, encodeAccount } from './account.ts'
 export {
   type Block,
   type Body,
@@ -18,6 +19,8 @@ export {
   type Withdrawal,
   withdrawalsRoot,
 } from './block.ts'
+export { type BuildRequest, type BuiltBlock, buildBlock, nextGasLimit } from './build.ts'
+export { type Cache, createCache } from './cache.ts'
 export type {
   AccessListOutcome,
   AccountOverride,
@@ -27,7 +30,44 @@ export type {
   EstimateOutcome,
   StateOverrides,
 } from './call.ts'
+export {
+  type Chain,
+  type ChainOptions,
+  type ExecutedBlock,
+  type NewHead,
+  openChain,
+  type SealedBlock,
+  type SealedHeader,
+  type TransactionLocation,
+} from './chain.ts'
+export { LIMITS } from './config.ts'
 export { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
+export {
+  type ExecutionContext,
+  effectiveGasPrice,
+  executeTransaction,
+  type GasLeft,
+  isDelegation,
+  type Payable,
+  runMessage,
+  type TransactionResult,
+} from './execute.ts'
+export {
+  type BlockEnvironment,
+  type BlockExecution,
+  type BlockOutcome,
+  beginBlock,
+} from './execute-block.ts'
+export { decodeExtraData, type ExtraData, encodeExtraData } from './extra-data.ts'
+export {
+  type BlobSchedule,
+  blobBaseFee,
+  defaultBlobSchedule,
+  GAS_PER_BLOB,
+  INITIAL_BASE_FEE,
+  nextBaseFee,
+  nextExcessBlobGas,
+} from './fees.ts'
 export {
   type BlobActivation,
   blobScheduleAt,
@@ -51,8 +91,26 @@ export {
   type QbftConfig,
   type QbftTransition,
 } from './genesis.ts'
+export { genesisChanges } from './genesis-state.ts'
 export type { KeyRange, KeyValue, KeyValueReader, KeyValueSnapshot, Write } from './key-value.ts'
 export { createMemoryKeyValue } from './memory-key-value.ts'
+export {
+  createPool,
+  POOL_LIMITS,
+  type Pool,
+  type PoolLimits,
+  type PoolPorts,
+  type Selection,
+} from './pool.ts'
+export {
+  decodeStorageValue,
+  type ProofRefusal,
+  type ProofRefusalReason,
+  type ProofVerdict,
+  verifyAccountProof,
+  verifyProof,
+  verifyStorageProof,
+} from './proof.ts'
 export {
   addToBloom,
   BLOOM_BYTES,
@@ -81,6 +139,39 @@ export {
   splitRlpList,
   splitRlpSequence,
 } from './rlp.ts'
+export { blockRules, type ChainRules } from './rules.ts'
+export {
+  type ConsensusFields,
+  commitHash,
+  createSingleSealer,
+  createSingleSealScheme,
+  FOREIGN,
+  QBFT_MIX_HASH,
+  qbftHash,
+  type Sealer,
+  type SealScheme,
+  type SingleSealOptions,
+  type Verdict,
+} from './seal.ts'
+export {
+  createState,
+  type PreparedState,
+  type State,
+  type StateProof,
+  type StateView,
+  type StorageProof,
+} from './state.ts'
+export {
+  type Crc32,
+  createStore,
+  type HeadRecord,
+  heightKey,
+  KIND,
+  keyOf,
+  SCHEMA_VERSION,
+  type Store,
+  type StoreMeta,
+} from './store.ts'
 export {
   type AccessListEntry,
   type Authorization,
@@ -122,3 +213,4 @@ export {
   updateTrie,
   type WrittenNode,
 } from './trie.ts'
+export { type BlockRules, expectedBaseFee, verifyBody, verifyHeader } from './validate.ts'

@@ -1,0 +1,123 @@
+/** A new block out of waiting transactions. */
+
+import { type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
+import {
+  EMPTY_OMMERS_HASH,
+  type Header,
+  receiptsRoot,
+  transactionsRoot,
+  withdrawalsRoot,
+} from './block.ts'
+import { LIMITS } from './config.ts'
+import { LedgerError } from './error.ts'
+import { type BlockExecutionPorts, type BlockOutcome, beginBlock } from './execute-block.ts'
+import type { Pool } from './pool.ts'
+import type { ConsensusFields } from './seal.ts'
+import type { PreparedState } from './state.ts'
+import type { SignedTransaction } from './transaction.ts'
+import {
+  type BlockRules,
+  expectedBaseFee,
+  expectedExcessBlobGas,
+  GAS_LIMIT_BOUND_DIVISOR,
+  GAS_LIMIT_MIN,
+} from './validate.ts'
+
+export interface BuildRequest {
+  readonly parent: Header
+  readonly parentHash: Hash
+  readonly rules: BlockRules
+  /** Seconds since 1970; legal after the parent. */
+  readonly timestamp: number
+  readonly fields: ConsensusFields
+  /** The gas limit moves from the parent's towards this one, as fast as the rules let it. */
+  readonly gasLimitTarget: bigint
+  /** Asked before each transaction: true closes the block (a proposer's time is up). */
+  readonly isLate?: () => boolean
+}
+
+export interface BuildPorts extends BlockExecutionPorts {
+  readonly pool: Pool
+  readonly prepare: (outcome: BlockOutcome, height: number) => PreparedState
+}
+
+export interface BuiltBlock {
+  /** Complete but for its seals. */
+  readonly header: Header
+  readonly transactions: readonly SignedTransaction[]
+  readonly outcome: BlockOutcome
+  readonly state: PreparedState
+}
+
+/** Gas limit of the block after `parent`, a legal step nearer to `target`. */
+export function nextGasLimit(parent: bigint, target: bigint): bigint {
+  const step = parent / GAS_LIMIT_BOUND_DIVISOR - 1n
+  if (step <= 0n || parent === target) return parent
+  if (target > parent) return target - parent < step ? target : parent + step
+  const floor = target > GAS_LIMIT_MIN ? target : GAS_LIMIT_MIN
+  return parent - floor < step ? floor : parent - step
+}
+
+/** Fills a block from the pool. Transactions that turn out to be invalid leave the pool. */
+export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock {
+  const { parent, rules, fields } = request
+  const cancun = isAtLeast(rules.fork, 'cancun')
+  const baseFeePerGas = expectedBaseFee(parent, rules)
+  const environment = {
+    parentHash: request.parentHash,
+    coinbase: fields.coinbase,
+    difficulty: fields.difficulty,
+    number: parent.number + 1,
+    gasLimit: nextGasLimit(parent.gasLimit, request.gasLimitTarget),
+    timestamp: request.timestamp,
+    mixHash: fields.mixHash,
+    baseFeePerGas,
+    excessBlobGas: cancun ? expectedExcessBlobGas(parent, rules) : undefined,
+    // A chain of its own has no beacon chain to name (qbft.md §2).
+    parentBeaconBlockRoot: cancun ? ZERO_HASH : undefined,
+  }
+  const execution = beginBlock(environment, rules, ports)
+  const transactions: SignedTransaction[] = []
+  let bytes = 0
+  const selection = ports.pool.select(baseFeePerGas)
+  for (let tx = selection.peek(); tx !== undefined; tx = selection.peek()) {
+    if (request.isLate?.() || execution.gasLeft() < TRANSACTION_GAS_MIN) break
+    if (tx.gasLimit > execution.gasLeft() || bytes + tx.encoded.length > LIMITS.builtBlockBytes) {
+      // A smaller one of another sender may still fit.
+      selection.leave()
+      continue
+    }
+    try {
+      execution.add(tx)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      selection.leave()
+      ports.pool.remove(tx.hash)
+      continue
+    }
+    transactions.push(tx)
+    bytes += tx.encoded.length
+    selection.take()
+  }
+
+  const withdrawals = isAtLeast(rules.fork, 'shanghai') ? [] : undefined
+  const outcome = execution.finish(withdrawals)
+  const state = ports.prepare(outcome, environment.number)
+  const header: Header = {
+    ...environment,
+    ommersHash: EMPTY_OMMERS_HASH,
+    stateRoot: state.root,
+    transactionsRoot: transactionsRoot(transactions),
+    receiptsRoot: receiptsRoot(outcome.receipts),
+    logsBloom: outcome.logsBloom,
+    gasUsed: outcome.gasUsed,
+    extraData: fields.extraData,
+    nonce: fields.nonce,
+    withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
+    blobGasUsed: cancun ? outcome.blobGasUsed : undefined,
+    requestsHash: outcome.requestsHash,
+  }
+  return { header, transactions, outcome, state }
+}
+
+const TRANSACTION_GAS_MIN = 21_000n

@@ -1,0 +1,496 @@
+/**
+ * A chain on disk: blocks, receipts and state, growing at the head, one atomic batch a block.
+ *
+ * Blocks are executed once: `execute` (somebody's block) or `build` (ours) gives an
+ * `ExecutedBlock`, which holds everything that `append` writes. Nothing is visible before it is
+ * durable: `head`, receipts and state move when the batch is on disk.
+ *
+ * Single writer: the caller (the runner's mailbox) appends one block at a time.
+ */
+
+import { bytesToHex, type Hash, hexToBytes, type WorldChanges, ZERO_HASH } from '@vellum/evm'
+import {
+  type Block,
+  decodeBody,
+  decodeHeader,
+  encodeBlock,
+  encodeBody,
+  encodeHeader,
+  type Header,
+  receiptsRoot,
+} from './block.ts'
+import { type BuildRequest, type BuiltBlock, buildBlock } from './build.ts'
+import { type Cache, createCache } from './cache.ts'
+import { LIMITS } from './config.ts'
+import { LedgerError } from './error.ts'
+import { type BlockOutcome, beginBlock } from './execute-block.ts'
+import { type Genesis, genesisHeader } from './genesis.ts'
+import { genesisChanges } from './genesis-state.ts'
+import type { KeyValue, Write } from './key-value.ts'
+import type { Pool } from './pool.ts'
+import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
+import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
+import { blockRules, type ChainRules } from './rules.ts'
+import type { SealScheme, Verdict } from './seal.ts'
+import { createState, type PreparedState, type State, type StateView } from './state.ts'
+import {
+  type Crc32,
+  createStore,
+  type HeadRecord,
+  heightKey,
+  KIND,
+  keyOf,
+  readHeight,
+  SCHEMA_VERSION,
+  type Store,
+  writeHeight,
+} from './store.ts'
+import { type SenderRecovery, withSender } from './transaction.ts'
+import { EMPTY_ROOT } from './trie.ts'
+import { verifyBody, verifyHeader } from './validate.ts'
+
+export interface SealedHeader {
+  readonly header: Header
+  /** On-chain hash, by the chain's seal scheme. */
+  readonly hash: Hash
+}
+
+export interface SealedBlock extends Block, SealedHeader {
+  /** Bytes of the block's RLP. */
+  readonly size: number
+}
+
+/** Where a transaction is. */
+export interface TransactionLocation {
+  readonly number: number
+  /** Position in its block, from 0. */
+  readonly index: number
+}
+
+/** A block with all that it does, ready to be written. */
+export interface ExecutedBlock {
+  readonly block: Block
+  readonly hash: Hash
+  readonly outcome: BlockOutcome
+  readonly state: PreparedState
+}
+
+/** What listeners learn of a new head. */
+export interface NewHead extends SealedHeader {
+  readonly block: SealedBlock
+  readonly receipts: readonly Receipt[]
+}
+
+export interface Chain {
+  readonly genesis: Genesis
+  readonly scheme: SealScheme
+  /** Blocks behind the head whose state can be read; undefined: all. */
+  readonly retainedBlocks: number | undefined
+  /** The last durable block. */
+  head(): SealedHeader
+  /** Transactions in all blocks. */
+  transactionCount(): number
+  /** The rules of the block with this number and time. */
+  rulesAt(number: number, timestamp: number): ChainRules
+  header(number: number): SealedHeader | undefined
+  numberOf(hash: Hash): number | undefined
+  /** Hash of a block; undefined above the head. */
+  hashAt(number: number): Hash | undefined
+  block(number: number): SealedBlock | undefined
+  encodedBlock(number: number): Uint8Array | undefined
+  receipts(number: number): readonly Receipt[] | undefined
+  locate(transactionHash: Hash): TransactionLocation | undefined
+  /** @throws LedgerError LEDGER_STATE_PRUNED below what is retained, LEDGER_BLOCK_UNKNOWN above the head */
+  stateAt(number: number): StateView
+  /** The state at the head. */
+  state(): StateView
+  /** Validates a block on top of the head and runs it; its seal and every root are checked. */
+  execute(block: Block): Verdict & { readonly executed?: ExecutedBlock }
+  /** A block of our own on top of the head, complete but for its seals. */
+  build(pool: Pool, request: Omit<BuildRequest, 'parent' | 'parentHash' | 'rules'>): BuiltBlock
+  /** A built block that has got its seals. */
+  sealed(built: BuiltBlock, header: Header): ExecutedBlock
+  /** Writes the block and makes it the head. @throws what the disk throws; the chain must not go on then */
+  append(executed: ExecutedBlock): Promise<void>
+  /** Called after each append, in order. Returns the way to stop. */
+  onHead(listener: (head: NewHead) => void): () => void
+  close(): void
+}
+
+export interface ChainOptions {
+  readonly genesis: Genesis
+  readonly disk: KeyValue
+  readonly crc32: Crc32
+  readonly scheme: SealScheme
+  readonly crypto: SenderRecovery
+  /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
+  readonly retainedBlocks: number | undefined
+}
+
+/**
+ * Opens the chain of a disk, or begins it with the genesis block.
+ * @throws LedgerError LEDGER_STORE_GENESIS (another chain's store), LEDGER_STORE_MODE,
+ *   LEDGER_STORE_SCHEMA or LEDGER_STORE_DAMAGED
+ */
+export async function openChain(options: ChainOptions): Promise<Chain> {
+  const store = createStore(options.disk, options.crc32)
+  const meta = store.meta()
+  if (meta === undefined) await writeGenesis(store, options)
+  else assertSameChain(store, meta, options)
+  const head = store.head()
+  if (head === undefined) throw unreadable('the head record is missing')
+  assertRecentBlocksWhole(store, head, options.scheme)
+  return createChain(store, head, options)
+}
+
+function createChain(store: Store, opened: HeadRecord, options: ChainOptions): Chain {
+  const { genesis, scheme, crypto, retainedBlocks } = options
+  const state: State = createState({
+    store,
+    root: opened.stateRoot,
+    recordsObsolete: retainedBlocks !== undefined,
+  })
+  const blocks: Cache<number, SealedBlock> = createCache(LIMITS.cachedBlocks)
+  const receiptLists: Cache<number, readonly Receipt[]> = createCache(LIMITS.cachedBlocks)
+  const headers: Cache<number, SealedHeader> = createCache(LIMITS.cachedHeaders)
+  const listeners = new Set<(head: NewHead) => void>()
+  let head: SealedHeader = readHeader(store, opened.height, scheme)
+  let transactionCount = opened.transactionCount
+  let appending = false
+
+  function header(number: number): SealedHeader | undefined {
+    if (!isHeight(number, head.header.number)) return undefined
+    const cached = headers.get(number)
+    if (cached !== undefined) return cached
+    const found = readHeader(store, number, scheme)
+    headers.set(number, found)
+    return found
+  }
+
+  function hashAt(number: number): Hash | undefined {
+    return number === head.header.number ? head.hash : header(number)?.hash
+  }
+
+  function block(number: number): SealedBlock | undefined {
+    const named = header(number)
+    if (named === undefined) return undefined
+    const cached = blocks.get(number)
+    if (cached !== undefined) return cached
+    const bytes = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+    const senders = store.mustRead(heightKey(KIND.senders, number), `senders of block ${number}`)
+    const body = decodeBody(bytes.slice())
+    const found: SealedBlock = {
+      ...named,
+      ...body,
+      transactions: body.transactions.map((tx, i) =>
+        withSender(tx, bytesToHex(senders.subarray(20 * i, 20 * i + 20))),
+      ),
+      size: encodedBlock(number)!.length,
+    }
+    blocks.set(number, found)
+    return found
+  }
+
+  function encodedBlock(number: number): Uint8Array | undefined {
+    const named = header(number)
+    if (named === undefined) return undefined
+    const body = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+    return encodeRlpList([encodeHeader(named.header), ...splitRlpList(body)])
+  }
+
+  function receipts(number: number): readonly Receipt[] | undefined {
+    if (!isHeight(number, head.header.number)) return undefined
+    const cached = receiptLists.get(number)
+    if (cached !== undefined) return cached
+    const bytes = store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
+    const items = rlpList(decodeRlp(bytes.slice()), 'receipts')
+    const found = items.map((item) => decodeReceipt(rlpBytes(item, 'receipt')))
+    receiptLists.set(number, found)
+    return found
+  }
+
+  const rulesAt = (number: number, timestamp: number): ChainRules =>
+    blockRules(genesis, number, timestamp)
+
+  const executionPorts = () => ({
+    reader: state.head().reader,
+    crypto,
+    blockHash: (number: number): Hash => hashAt(number) ?? ZERO_HASH,
+  })
+
+  function execute(block: Block): Verdict & { executed?: ExecutedBlock } {
+    const { header } = block
+    const rules = rulesAt(header.number, header.timestamp)
+    if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
+    const verdicts = [
+      () => verifyHeader(header, head.header, rules),
+      () => scheme.verify(header, head.header),
+      () => verifyBody(block, encodeBlock(block).length, rules),
+    ]
+    for (const verify of verdicts) {
+      const verdict = verify()
+      if (!verdict.ok) return verdict
+    }
+    const execution = beginBlock(header, rules, executionPorts())
+    let outcome: BlockOutcome
+    try {
+      for (const tx of block.transactions) execution.add(tx)
+      outcome = execution.finish(block.withdrawals)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      return { ok: false, reason: `${error.code}: ${error.message}` }
+    }
+    const mismatch = compareOutcome(header, outcome)
+    if (mismatch !== undefined) return { ok: false, reason: `${mismatch} differs from execution` }
+    const prepared = state.prepare(outcome.changes, header.number)
+    if (prepared.root !== header.stateRoot) {
+      return { ok: false, reason: 'state root differs from execution' }
+    }
+    const hash = scheme.hash(header)
+    return { ok: true, executed: { block, hash, outcome, state: prepared } }
+  }
+
+  async function append(executed: ExecutedBlock): Promise<void> {
+    if (appending) throw new Error('blocks are appended one at a time')
+    const { block, hash, outcome } = executed
+    if (block.header.parentHash !== head.hash)
+      throw new Error('the block is not a child of the head')
+    appending = true
+    const number = block.header.number
+    const count = transactionCount + block.transactions.length
+    const body = encodeBody(block)
+    const encodedReceipts = outcome.receipts.map(encodeReceipt)
+    const writes: Write[] = [
+      ...blockWrites(store, block, hash, body, encodedReceipts),
+      ...executed.state.writes,
+      store.writeHead({
+        height: number,
+        hash,
+        stateRoot: block.header.stateRoot,
+        parentHash: block.header.parentHash,
+        transactionCount: count,
+      }),
+    ]
+    if (retainedBlocks !== undefined && number > retainedBlocks) {
+      writes.push(...state.prune(number - retainedBlocks))
+    }
+    await store.disk.batch(writes)
+    state.commit(executed.state)
+    const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
+    head = { header: block.header, hash }
+    transactionCount = count
+    headers.set(number, head)
+    blocks.set(number, sealed)
+    receiptLists.set(number, outcome.receipts)
+    appending = false
+    const news: NewHead = { ...head, block: sealed, receipts: outcome.receipts }
+    for (const listener of listeners) listener(news)
+  }
+
+  return {
+    genesis,
+    scheme,
+    retainedBlocks,
+    head: () => head,
+    transactionCount: () => transactionCount,
+    rulesAt,
+    header,
+    numberOf: (hash) => {
+      const bytes = store.read(keyOf(KIND.blockHash, hexToBytes(hash)))
+      const number = bytes && readHeight(bytes, 0)
+      return number !== undefined && number <= head.header.number ? number : undefined
+    },
+    hashAt,
+    block,
+    encodedBlock,
+    receipts,
+    locate: (hash) => {
+      const bytes = store.read(keyOf(KIND.transaction, hexToBytes(hash)))
+      if (bytes === undefined) return undefined
+      const number = readHeight(bytes, 0)
+      if (number > head.header.number) return undefined
+      return { number, index: readHeight(bytes, 6) }
+    },
+    stateAt: (number) => {
+      if (number === head.header.number) return state.head()
+      const named = header(number)
+      if (named === undefined) {
+        throw new LedgerError('LEDGER_BLOCK_UNKNOWN', `block ${number} is above the head`, {
+          number,
+        })
+      }
+      if (retainedBlocks !== undefined && number < head.header.number - retainedBlocks) {
+        throw new LedgerError(
+          'LEDGER_STATE_PRUNED',
+          `the state of block ${number} is no longer kept: ask an archive node`,
+          { number, oldest: head.header.number - retainedBlocks },
+        )
+      }
+      return state.at(named.header.stateRoot)
+    },
+    state: () => state.head(),
+    execute,
+    build: (pool, request) => {
+      const rules = rulesAt(head.header.number + 1, request.timestamp)
+      return buildBlock(
+        { ...request, parent: head.header, parentHash: head.hash, rules },
+        { ...executionPorts(), pool, prepare: (out, height) => state.prepare(out.changes, height) },
+      )
+    },
+    sealed: (built, sealedHeader) => ({
+      block: {
+        header: sealedHeader,
+        transactions: built.transactions,
+        ommers: [],
+        withdrawals: sealedHeader.withdrawalsRoot === undefined ? undefined : [],
+      },
+      hash: scheme.hash(sealedHeader),
+      outcome: built.outcome,
+      state: built.state,
+    }),
+    append,
+    onHead: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: () => state.close(),
+  }
+}
+
+function isHeight(number: number, head: number): boolean {
+  return Number.isInteger(number) && number >= 0 && number <= head
+}
+
+function blockSize(header: Header, body: Uint8Array): number {
+  return encodeRlpList([encodeHeader(header), ...splitRlpList(body)]).length
+}
+
+function readHeader(store: Store, number: number, scheme: SealScheme): SealedHeader {
+  const bytes = store.mustRead(heightKey(KIND.header, number), `header of block ${number}`)
+  const header = decodeHeader(bytes.slice())
+  return { header, hash: scheme.hash(header) }
+}
+
+function blockWrites(
+  store: Store,
+  block: Block,
+  hash: Hash,
+  body: Uint8Array,
+  encodedReceipts: readonly Uint8Array[],
+): Write[] {
+  const { number } = block.header
+  const place = new Uint8Array(6)
+  writeHeight(place, 0, number)
+  const senders = new Uint8Array(20 * block.transactions.length)
+  const writes = [
+    store.write(heightKey(KIND.header, number), encodeHeader(block.header)),
+    store.write(heightKey(KIND.body, number), body),
+    store.write(heightKey(KIND.receipts, number), encodeRlp(encodedReceipts)),
+    store.write(keyOf(KIND.blockHash, hexToBytes(hash)), place),
+  ]
+  block.transactions.forEach((tx, index) => {
+    senders.set(hexToBytes(tx.sender), 20 * index)
+    const location = new Uint8Array(12)
+    location.set(place)
+    writeHeight(location, 6, index)
+    writes.push(store.write(keyOf(KIND.transaction, hexToBytes(tx.hash)), location))
+  })
+  writes.push(store.write(heightKey(KIND.senders, number), senders))
+  return writes
+}
+
+/** The first field in which the header is not what execution found. */
+function compareOutcome(header: Header, outcome: BlockOutcome): string | undefined {
+  if (header.gasUsed !== outcome.gasUsed) return 'gas used'
+  if ((header.blobGasUsed ?? 0n) !== outcome.blobGasUsed) return 'blob gas used'
+  if (header.requestsHash !== outcome.requestsHash) return 'requests hash'
+  if (header.logsBloom.some((byte, i) => byte !== outcome.logsBloom[i])) return 'logs bloom'
+  if (header.receiptsRoot !== receiptsRoot(outcome.receipts)) return 'receipts root'
+  return undefined
+}
+
+/** The genesis state in bounded batches; the meta record comes last, so that half a genesis is none. */
+async function writeGenesis(store: Store, options: ChainOptions): Promise<void> {
+  const { genesis, scheme, retainedBlocks } = options
+  const state = createState({ store, root: EMPTY_ROOT, recordsObsolete: false })
+  let root: Hash = EMPTY_ROOT
+  for (const changes of genesisChanges(genesis, LIMITS.genesisBatchAccounts)) {
+    root = await writeState(store, state, changes)
+  }
+  state.close()
+  const header = genesisHeader(genesis, root)
+  const hash = scheme.hash(header)
+  const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
+  const block = { header, transactions: [], ommers: [], withdrawals }
+  await store.disk.batch([
+    ...blockWrites(store, block, hash, encodeBody(block), []),
+    store.writeHead({
+      height: header.number,
+      hash,
+      stateRoot: root,
+      parentHash: header.parentHash,
+      transactionCount: 0,
+    }),
+    store.writeMeta({ schemaVersion: SCHEMA_VERSION, genesisHash: hash, retainedBlocks }),
+  ])
+}
+
+async function writeState(store: Store, state: State, changes: WorldChanges): Promise<Hash> {
+  const prepared = state.prepare(changes, 0)
+  await store.disk.batch(prepared.writes)
+  state.commit(prepared)
+  return prepared.root
+}
+
+function assertSameChain(
+  store: Store,
+  meta: { readonly genesisHash: Hash; readonly retainedBlocks: number | undefined },
+  { genesis, scheme, retainedBlocks }: ChainOptions,
+): void {
+  const stored = readHeader(store, 0, scheme)
+  // The state root stands for the allocation, which need not be hashed anew at every start.
+  const expected = scheme.hash(genesisHeader(genesis, stored.header.stateRoot))
+  if (stored.hash !== meta.genesisHash || expected !== meta.genesisHash) {
+    throw new LedgerError(
+      'LEDGER_STORE_GENESIS',
+      'the directory holds a chain with another genesis block: choose another directory, ' +
+        'or the genesis file that the chain began with',
+      { stored: meta.genesisHash, expected },
+    )
+  }
+  if (meta.retainedBlocks !== retainedBlocks) {
+    const name = (blocks: number | undefined): string =>
+      blocks === undefined ? 'archive' : `pruned to ${blocks} blocks`
+    throw new LedgerError(
+      'LEDGER_STORE_MODE',
+      `the directory was begun as ${name(meta.retainedBlocks)}, not ${name(retainedBlocks)}: ` +
+        'start it so, or import the chain into a new directory',
+      { stored: name(meta.retainedBlocks), asked: name(retainedBlocks) },
+    )
+  }
+}
+
+/** The last blocks hang together, and the head's state can be reached: what a torn disk would break. */
+function assertRecentBlocksWhole(store: Store, head: HeadRecord, scheme: SealScheme): void {
+  let expected = head.hash
+  const oldest = Math.max(0, head.height - LIMITS.blocksCheckedOnOpen)
+  for (let number = head.height; number >= oldest; number--) {
+    const { header, hash } = readHeader(store, number, scheme)
+    if (hash !== expected || header.number !== number) {
+      throw unreadable(`block ${number} is not the one that its child names`)
+    }
+    if (number === head.height && header.stateRoot !== head.stateRoot) {
+      throw unreadable('the head record names another state than the head block')
+    }
+    store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+    store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
+    expected = header.parentHash
+  }
+}
+
+function unreadable(what: string): LedgerError {
+  return new LedgerError(
+    'LEDGER_STORE_DAMAGED',
+    `${what}: restore the directory from a backup, or delete it and import the chain anew`,
+  )
+}

@@ -1,0 +1,40 @@
+/** Limits of the ledger: every size, count and loop that input could stretch. `docs/limits.md` lists them. */
+
+export const LIMITS = {
+  /** Accounts kept decoded, in each of two generations. About 300 bytes each. */
+  cachedAccounts: 100_000,
+  /** Storage slots kept decoded, in each of two generations. About 250 bytes each. */
+  cachedSlots: 200_000,
+  /** Contract codes kept, in each of two generations. At most 24 KiB each. */
+  cachedCodes: 1_000,
+  /** Storage tries whose upper nodes stay decoded, in each of two generations. */
+  cachedStorageTries: 256,
+  /** Nibbles from the root down to which trie nodes stay decoded between blocks. */
+  loadedTrieDepth: 4,
+  /** Blocks kept decoded with their receipts, in each of two generations. */
+  cachedBlocks: 32,
+  /** Headers kept decoded, in each of two generations. */
+  cachedHeaders: 2_048,
+  /** Blocks behind the head whose links are checked when a store is opened (reliability.md §2). */
+  blocksCheckedOnOpen: 128,
+  /** Accounts of a genesis file written in one batch. */
+  genesisBatchAccounts: 20_000,
+  /** Bytes of an encoded transaction that the pool takes, as geth. */
+  transactionBytesMax: 131_072,
+  /** Bytes of an encoded block that is read from a peer or a file. */
+  blockBytesMax: 8 * 1_048_576,
+  /** Bytes of transactions that a built block takes: leaves room for header and list heads. */
+  builtBlockBytes: 7 * 1_048_576,
+  /** Transactions waiting in the pool, all senders together. */
+  poolTransactionsMax: 50_000,
+  /** Transactions behind a nonce gap, all senders together: they cost memory and may never run. */
+  poolGappedMax: 10_000,
+  /** Bytes of all transactions waiting in the pool. */
+  poolBytesMax: 256 * 1_048_576,
+  /** Transactions of one sender waiting in the pool. */
+  poolSenderTransactionsMax: 4_096,
+  /** A replacement must offer at least this much more, in per cent of both fees. */
+  poolReplacementBumpPercent: 10n,
+  /** How far above the next nonce a transaction may wait for the gap to fill. */
+  poolNonceGapMax: 1_024n,
+} as const

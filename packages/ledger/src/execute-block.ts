@@ -1,0 +1,238 @@
+/**
+ * A block's transactions and system calls, in one synchronous pass over one world.
+ *
+ * Spec: `apply_body` of the execution specifications; EIP-2935, 4788, 4895, 6110, 7002, 7251, 7685.
+ */
+
+import { sha256 } from '@noble/hashes/sha2.js'
+import {
+  type Address,
+  type BlockContext,
+  bytesToBigInt,
+  bytesToHex,
+  concatBytes,
+  createEvm,
+  createWorld,
+  type Hash,
+  hexToBytes,
+  isAtLeast,
+  NO_BYTES,
+  type World,
+  type WorldChanges,
+  type WorldReader,
+} from '@vellum/evm'
+import type { Header, Withdrawal } from './block.ts'
+import { LedgerError } from './error.ts'
+import { type ExecutionContext, executeTransaction, type TransactionResult } from './execute.ts'
+import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
+import { BLOOM_BYTES, bloomOfLogs, type Log, mergeBloom, type Receipt } from './receipt.ts'
+import type { SenderRecovery, SignedTransaction } from './transaction.ts'
+import type { BlockRules } from './validate.ts'
+
+/** What execution needs of a header; the rest of it is what execution finds. */
+export type BlockEnvironment = Pick<
+  Header,
+  | 'parentHash'
+  | 'coinbase'
+  | 'number'
+  | 'timestamp'
+  | 'gasLimit'
+  | 'difficulty'
+  | 'mixHash'
+  | 'baseFeePerGas'
+  | 'excessBlobGas'
+  | 'parentBeaconBlockRoot'
+>
+
+export interface BlockExecutionPorts {
+  readonly reader: WorldReader
+  readonly crypto: SenderRecovery
+  /** Hash of an earlier block, at most 256 back. */
+  readonly blockHash: (number: number) => Hash
+}
+
+/** A block being executed: transactions go in one by one, `finish` gives what the header commits to. */
+export interface BlockExecution {
+  readonly world: World
+  readonly context: ExecutionContext
+  /** Gas that further transactions may ask for. */
+  gasLeft(): bigint
+  /** @throws LedgerError if the transaction is not valid here; the block can go on without it */
+  add(tx: SignedTransaction): TransactionResult
+  finish(withdrawals: readonly Withdrawal[] | undefined): BlockOutcome
+}
+
+export interface BlockOutcome {
+  readonly receipts: readonly Receipt[]
+  readonly gasUsed: bigint
+  readonly blobGasUsed: bigint
+  readonly logsBloom: Uint8Array
+  /** undefined before Prague. */
+  readonly requestsHash: Hash | undefined
+  readonly changes: WorldChanges
+}
+
+const SYSTEM_ADDRESS: Address = '0xfffffffffffffffffffffffffffffffffffffffe'
+const SYSTEM_CALL_GAS = 30_000_000n
+const BEACON_ROOTS: Address = '0x000f3df6d732807ef1319fb7b8bb8522d0beac02'
+const HISTORY_STORAGE: Address = '0x0000f90827f1c53a10cb7a02335b175320002935'
+const WITHDRAWAL_REQUESTS: Address = '0x00000961ef480eb55e80d19ad83579a64c007002'
+const CONSOLIDATION_REQUESTS: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
+/** keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)") */
+const DEPOSIT_TOPIC: Hash = '0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5'
+const GWEI = 1_000_000_000n
+
+/** Begins a block: the machine is set up and the system calls before its transactions are made. */
+export function beginBlock(
+  header: BlockEnvironment,
+  rules: BlockRules & { readonly depositContract?: Address | undefined },
+  ports: BlockExecutionPorts,
+): BlockExecution {
+  const { fork, chainId, blobSchedule } = rules
+  const world = createWorld(ports.reader)
+  const baseFee = header.baseFeePerGas ?? 0n
+  const blobFee =
+    header.excessBlobGas === undefined ? 0n : blobBaseFee(header.excessBlobGas, blobSchedule)
+  const block: BlockContext = {
+    coinbase: header.coinbase,
+    number: header.number,
+    timestamp: header.timestamp,
+    gasLimit: header.gasLimit,
+    baseFee,
+    prevRandao: header.mixHash,
+    difficulty: header.difficulty,
+    blobBaseFee: blobFee,
+    blockHash: ports.blockHash,
+  }
+  const evm = createEvm({ fork, chainId, block, world })
+  const context: ExecutionContext = {
+    fork,
+    chainId,
+    world,
+    evm,
+    crypto: ports.crypto,
+    coinbase: header.coinbase,
+    baseFee,
+    blobBaseFee: blobFee,
+    blobSchedule,
+  }
+  const blobGasLimit = BigInt(blobSchedule.max) * GAS_PER_BLOB
+  const receipts: Receipt[] = []
+  const logsBloom = new Uint8Array(BLOOM_BYTES)
+  let gasUsed = 0n
+  let blobGasUsed = 0n
+
+  if (isAtLeast(fork, 'cancun') && header.parentBeaconBlockRoot !== undefined) {
+    systemCall(context, BEACON_ROOTS, hexToBytes(header.parentBeaconBlockRoot))
+  }
+  if (isAtLeast(fork, 'prague')) {
+    systemCall(context, HISTORY_STORAGE, hexToBytes(header.parentHash))
+  }
+
+  return {
+    world,
+    context,
+    gasLeft: () => header.gasLimit - gasUsed,
+    add: (tx) => {
+      const left = { gas: header.gasLimit - gasUsed, blobGas: blobGasLimit - blobGasUsed }
+      const result = executeTransaction(tx, context, left)
+      gasUsed += result.gasUsed
+      blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
+      const bloom = bloomOfLogs(result.logs)
+      mergeBloom(logsBloom, bloom)
+      receipts.push({
+        type: tx.type,
+        status: result.status,
+        cumulativeGasUsed: gasUsed,
+        logsBloom: bloom,
+        logs: result.logs,
+      })
+      return result
+    },
+    finish: (withdrawals) => {
+      for (const { address, amount } of withdrawals ?? []) {
+        world.addBalance(address, amount * GWEI)
+      }
+      const requestsHash = isAtLeast(fork, 'prague')
+        ? hashRequests(requestsOf(context, receipts, rules))
+        : undefined
+      // What the last steps touched and left empty goes as after a transaction (EIP-161).
+      world.endTransaction(fork)
+      return { receipts, gasUsed, blobGasUsed, logsBloom, requestsHash, changes: world.changes() }
+    },
+  }
+}
+
+/** EIP-4788 and the like: a call by nobody, outside the block's gas. Skipped where no code is. */
+function systemCall(
+  { world, evm, fork }: ExecutionContext,
+  to: Address,
+  data: Uint8Array,
+): Uint8Array | undefined {
+  if (world.code(to).length === 0) return undefined
+  world.beginTransaction()
+  const outcome = evm.call(
+    { caller: SYSTEM_ADDRESS, to, value: 0n, data, gas: SYSTEM_CALL_GAS },
+    { origin: SYSTEM_ADDRESS, gasPrice: 0n, blobVersionedHashes: [] },
+  )
+  world.endTransaction(fork)
+  return outcome.status === 'success' ? outcome.output : undefined
+}
+
+/** EIP-7685: each request list behind its type byte; empty ones are left out. */
+function requestsOf(
+  context: ExecutionContext,
+  receipts: readonly Receipt[],
+  rules: { readonly consensus: 'qbft' | 'stake'; readonly depositContract?: Address | undefined },
+): Uint8Array[] {
+  const requests: Uint8Array[] = []
+  const add = (type: number, data: Uint8Array): void => {
+    if (data.length > 0) requests.push(concatBytes(Uint8Array.of(type), data))
+  }
+  const { depositContract } = rules
+  if (depositContract !== undefined) {
+    const deposits = receipts.flatMap(({ logs }) =>
+      logs.filter((log) => log.address === depositContract && log.topics[0] === DEPOSIT_TOPIC),
+    )
+    add(0, concatBytes(...deposits.map(depositOf)))
+  }
+  for (const [type, contract] of [
+    [1, WITHDRAWAL_REQUESTS],
+    [2, CONSOLIDATION_REQUESTS],
+  ] as const) {
+    const output = systemCall(context, contract, NO_BYTES)
+    // A chain without beacon chain has no such contracts; one with it is invalid without them.
+    if (output === undefined && rules.consensus === 'stake') {
+      throw new LedgerError('LEDGER_BLOCK_INVALID', `the system contract ${contract} failed`)
+    }
+    add(type, output ?? NO_BYTES)
+  }
+  return requests
+}
+
+function hashRequests(requests: readonly Uint8Array[]): Hash {
+  return bytesToHex(sha256(concatBytes(...requests.map((request) => sha256(request)))))
+}
+
+/** EIP-6110: the five fields of the event, without the ABI's offsets, lengths and padding. */
+const DEPOSIT_FIELDS = [
+  { at: 160, size: 48 },
+  { at: 256, size: 32 },
+  { at: 320, size: 8 },
+  { at: 384, size: 96 },
+  { at: 512, size: 8 },
+] as const
+const DEPOSIT_DATA_SIZE = 576
+
+function depositOf({ data }: Log): Uint8Array {
+  const invalid = new LedgerError('LEDGER_BLOCK_INVALID', 'a deposit event has a wrong layout')
+  if (data.length !== DEPOSIT_DATA_SIZE) throw invalid
+  DEPOSIT_FIELDS.forEach(({ at, size }, i) => {
+    const offset = bytesToBigInt(data.subarray(32 * i, 32 * i + 32))
+    const length = bytesToBigInt(data.subarray(at, at + 32))
+    if (offset !== BigInt(at) || length !== BigInt(size)) throw invalid
+  })
+  return concatBytes(
+    ...DEPOSIT_FIELDS.map(({ at, size }) => data.subarray(at + 32, at + 32 + size)),
+  )
+}

@@ -1,0 +1,235 @@
+/**
+ * The records of one chain in a `KeyValue`: keys, checksums, schema version.
+ *
+ * A key is one letter for the kind of record, then what identifies it; heights are 6 bytes
+ * big-endian, so that records of a kind lie in the order of blocks. Every value ends with the
+ * CRC-32 of key and value: LevelDB gives back damaged values, and values of other keys, without an
+ * error (reliability.md §2), so a record whose checksum does not hold is reported, never used.
+ *
+ * Absence proves nothing on a damaged disk. Readers that must tell "never was" from "lost" ask
+ * something authenticated: blocks exist for every height up to the head, flat state rows are
+ * confirmed by the trie (`state.ts`).
+ */
+
+import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import { LedgerError } from './error.ts'
+import type { KeyValue, KeyValueReader, Write } from './key-value.ts'
+
+/** Layout of records. A store of another version is refused, never guessed at. */
+export const SCHEMA_VERSION = 1
+
+/** CRC-32 (IEEE 802.3) of the bytes, continuing from the CRC of what came before. */
+export type Crc32 = (bytes: Uint8Array, before?: number) => number
+
+/** Letters of the kinds of record. One kind never shares a letter with another. */
+export const KIND = {
+  /** What the store is: schema version, genesis hash, mode. */
+  meta: letter('m'),
+  /** The last block that is wholly on disk. */
+  head: letter('z'),
+  /** height -> RLP of the header as it was sealed. */
+  header: letter('d'),
+  /** height -> RLP of the body. */
+  body: letter('b'),
+  /** height -> 20 bytes for the sender of each transaction, recovered once. */
+  senders: letter('f'),
+  /** height -> RLP list of receipts. */
+  receipts: letter('r'),
+  /** block hash -> height. */
+  blockHash: letter('h'),
+  /** transaction hash -> height and index. */
+  transaction: letter('t'),
+  /** keccak(address) -> RLP of the account at the head. */
+  account: letter('a'),
+  /** keccak(address) keccak(slot) -> value at the head, without leading zeros. */
+  slot: letter('s'),
+  /** code hash -> code. */
+  code: letter('c'),
+  /** path, hash -> height of writing and RLP of a node of the account trie. */
+  node: letter('n'),
+  /** keccak(address), path, hash -> the same of a node of that account's storage trie. */
+  storageNode: letter('N'),
+  /** height -> keys of the trie nodes that this block made obsolete. Pruned mode only. */
+  obsolete: letter('o'),
+} as const
+
+export type Kind = (typeof KIND)[keyof typeof KIND]
+
+function letter(text: string): number {
+  return text.charCodeAt(0)
+}
+
+/** Key of a record that is identified by bytes. */
+export function keyOf(kind: Kind, ...parts: readonly Uint8Array[]): Uint8Array {
+  let size = 1
+  for (const part of parts) size += part.length
+  const key = new Uint8Array(size)
+  key[0] = kind
+  let at = 1
+  for (const part of parts) {
+    key.set(part, at)
+    at += part.length
+  }
+  return key
+}
+
+/** Key of a record that belongs to a height. */
+export function heightKey(kind: Kind, height: number): Uint8Array {
+  const key = new Uint8Array(7)
+  key[0] = kind
+  writeHeight(key, 1, height)
+  return key
+}
+
+/** Height as 6 bytes big-endian: enough for a block a microsecond for eight years. */
+export function writeHeight(into: Uint8Array, at: number, height: number): void {
+  const high = Math.floor(height / 2 ** 32)
+  into[at] = high >>> 8
+  into[at + 1] = high
+  into[at + 2] = height >>> 24
+  into[at + 3] = height >>> 16
+  into[at + 4] = height >>> 8
+  into[at + 5] = height
+}
+
+export function readHeight(from: Uint8Array, at: number): number {
+  return (
+    (from[at]! * 256 + from[at + 1]!) * 2 ** 32 +
+    (((from[at + 2]! << 24) | (from[at + 3]! << 16) | (from[at + 4]! << 8) | from[at + 5]!) >>> 0)
+  )
+}
+
+/** The last whole block, and where its chain leads. */
+export interface HeadRecord {
+  readonly height: number
+  readonly hash: Hash
+  readonly stateRoot: Hash
+  /** Hash of the block before: a shortened or mixed store shows here. */
+  readonly parentHash: Hash
+  /** Transactions in all blocks up to this one. */
+  readonly transactionCount: number
+}
+
+export interface StoreMeta {
+  readonly schemaVersion: number
+  readonly genesisHash: Hash
+  /** Blocks whose state is retained behind the head; undefined keeps every state (archive). */
+  readonly retainedBlocks: number | undefined
+}
+
+export interface Store {
+  /** @throws LedgerError LEDGER_STORE_DAMAGED if a record is there but its checksum does not hold */
+  read(key: Uint8Array, from?: KeyValueReader): Uint8Array | undefined
+  /** As `read`, for a record that must be there. @throws LedgerError LEDGER_STORE_DAMAGED */
+  mustRead(key: Uint8Array, what: string): Uint8Array
+  /** The change that sets (or, without value, deletes) a record, checksum included. */
+  write(key: Uint8Array, value: Uint8Array | undefined): Write
+  /** What the store is; undefined for an empty one. @throws LEDGER_STORE_SCHEMA */
+  meta(): StoreMeta | undefined
+  head(): HeadRecord | undefined
+  writeMeta(meta: StoreMeta): Write
+  writeHead(head: HeadRecord): Write
+  readonly disk: KeyValue
+}
+
+const META_KEY = keyOf(KIND.meta)
+const HEAD_KEY = keyOf(KIND.head)
+const NO_RETENTION = 2 ** 48 - 1
+
+export function createStore(disk: KeyValue, crc32: Crc32): Store {
+  function read(key: Uint8Array, from: KeyValueReader = disk): Uint8Array | undefined {
+    const stored = from.get(key)
+    if (stored === undefined) return undefined
+    const size = stored.length - 4
+    if (size < 0) throw damaged(key, 'is shorter than its checksum')
+    const value = stored.subarray(0, size)
+    const crc =
+      ((stored[size]! << 24) |
+        (stored[size + 1]! << 16) |
+        (stored[size + 2]! << 8) |
+        stored[size + 3]!) >>>
+      0
+    if (crc32(value, crc32(key)) >>> 0 !== crc) throw damaged(key, 'does not match its checksum')
+    return value
+  }
+
+  function write(key: Uint8Array, value: Uint8Array | undefined): Write {
+    if (value === undefined) return { key, value }
+    const crc = crc32(value, crc32(key))
+    const stored = new Uint8Array(value.length + 4)
+    stored.set(value)
+    stored[value.length] = crc >>> 24
+    stored[value.length + 1] = crc >>> 16
+    stored[value.length + 2] = crc >>> 8
+    stored[value.length + 3] = crc
+    return { key, value: stored }
+  }
+
+  return {
+    disk,
+    read,
+    write,
+    mustRead: (key, what) => {
+      const value = read(key)
+      if (value === undefined) throw damaged(key, `is missing: ${what}`)
+      return value
+    },
+    meta: () => {
+      const value = read(META_KEY)
+      if (value === undefined) return undefined
+      const version = value[0]
+      if (version !== SCHEMA_VERSION || value.length !== 39) {
+        throw new LedgerError(
+          'LEDGER_STORE_SCHEMA',
+          `the store has schema version ${version}, this program reads ${SCHEMA_VERSION}: ` +
+            'export the blocks with the program that wrote it, and import them into a new directory',
+          { found: version, expected: SCHEMA_VERSION },
+        )
+      }
+      const retained = readHeight(value, 33)
+      return {
+        schemaVersion: version,
+        genesisHash: bytesToHex(value.subarray(1, 33)),
+        retainedBlocks: retained === NO_RETENTION ? undefined : retained,
+      }
+    },
+    writeMeta: (meta) => {
+      const value = new Uint8Array(39)
+      value[0] = meta.schemaVersion
+      value.set(hexToBytes(meta.genesisHash), 1)
+      writeHeight(value, 33, meta.retainedBlocks ?? NO_RETENTION)
+      return write(META_KEY, value)
+    },
+    head: () => {
+      const value = read(HEAD_KEY)
+      if (value === undefined) return undefined
+      if (value.length !== 108) throw damaged(HEAD_KEY, 'has the wrong size')
+      return {
+        height: readHeight(value, 0),
+        hash: bytesToHex(value.subarray(6, 38)),
+        stateRoot: bytesToHex(value.subarray(38, 70)),
+        parentHash: bytesToHex(value.subarray(70, 102)),
+        transactionCount: readHeight(value, 102),
+      }
+    },
+    writeHead: (head) => {
+      const value = new Uint8Array(108)
+      writeHeight(value, 0, head.height)
+      value.set(hexToBytes(head.hash), 6)
+      value.set(hexToBytes(head.stateRoot), 38)
+      value.set(hexToBytes(head.parentHash), 70)
+      writeHeight(value, 102, head.transactionCount)
+      return write(HEAD_KEY, value)
+    },
+  }
+}
+
+function damaged(key: Uint8Array, what: string): LedgerError {
+  const kind = String.fromCharCode(key[0] ?? 63)
+  return new LedgerError(
+    'LEDGER_STORE_DAMAGED',
+    `a record on disk (kind ${kind}) ${what}: restore the directory from a backup, ` +
+      'or delete it and import or synchronise the chain anew',
+    { key: bytesToHex(key) },
+  )
+}
