@@ -6,7 +6,6 @@ import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { bn254 } from '@noble/curves/bn254.js'
 import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import {
   bigIntToBytes,
   bytesToHex,
@@ -16,7 +15,6 @@ import {
   precompilesOf,
 } from '@vellum/evm'
 import fc from 'fast-check'
-import { loadKZG } from 'kzg-wasm'
 import { describe, expect, test } from 'vitest'
 
 const HARDFORKS: Readonly<Record<Fork, Hardfork>> = {
@@ -31,8 +29,6 @@ const HARDFORKS: Readonly<Record<Fork, Hardfork>> = {
 const ENOUGH_GAS = 10n ** 30n
 const SEED = 20_240_613
 
-const kzg = await loadKZG()
-
 /** Gas used and output of both machines; null for a failed call. */
 async function compare(fork: Fork, number: number, input: Uint8Array): Promise<void> {
   const address = bytesToHex(bigIntToBytes(BigInt(number), 20))
@@ -41,7 +37,7 @@ async function compare(fork: Fork, number: number, input: Uint8Array): Promise<v
   const output = gas > ENOUGH_GAS ? undefined : contract.run(input)
   const ours = output === undefined ? null : { gas, output: bytesToHex(output) }
 
-  const common = new Common({ chain: Mainnet, hardfork: HARDFORKS[fork], customCrypto: { kzg } })
+  const common = new Common({ chain: Mainnet, hardfork: HARDFORKS[fork] })
   const evm = await createEVM({ common })
   const theirs = await getActivePrecompiles(common).get(address.slice(2))!({
     data: input,
@@ -233,25 +229,6 @@ describe('precompiles agree with an independent machine', () => {
     await check('london', 9, bytes(0, 220), 30)
   })
 
-  test('POINT_EVALUATION, for polynomials of up to degree 2 and spoiled proofs', async () => {
-    const field = fc.bigInt({ min: 0n, max: bls12_381.fields.Fr.ORDER - 1n })
-    const small = fc.oneof({ weight: 3, arbitrary: field }, fc.constantFrom(0n, 1n))
-    const call = fc.record({ a: small, b: small, c: small, z: small }).map(({ a, b, c, z }) => {
-      // p(X) = a + bX + cX²; the quotient (p(X) - p(z)) / (X - z) is b + cz + cX.
-      const commitment = commitTo([a, b, c])
-      const proof = commitTo([b + c * z, c])
-      const versionedHash = sha256(commitment)
-      versionedHash[0] = 1
-      const y = bls12_381.fields.Fr.create(a + b * z + c * z * z)
-      return concatBytes(versionedHash, word(z), word(y), commitment, proof)
-    })
-    await check('cancun', 0x0a, spoiled(call), 30)
-    const otherProof = fc.tuple(call, call).map(([input, other]) => {
-      return concatBytes(input.subarray(0, 144), other.subarray(144))
-    })
-    await check('cancun', 0x0a, otherProof, 10)
-  })
-
   test('BLS12-381 additions, also outside the subgroups, and spoiled input', async () => {
     const g1 = fc.oneof({ weight: 3, arbitrary: blsG1 }, blsCurveG1)
     const g2 = fc.oneof({ weight: 3, arbitrary: blsG2 }, blsCurveG2)
@@ -340,21 +317,6 @@ describe('precompiles agree with an independent machine', () => {
 })
 
 const element = (value: bigint): Uint8Array => bigIntToBytes(value, 64)
-
-/** The first powers of the secret of the KZG ceremony, times the generator of G1. */
-const CEREMONY_G1 = [
-  '97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb',
-  'ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28e27c8dcd8fc7cb42d25926fc0c97b336e9f0fb35e5a04c81',
-  '8029c8ce0d2dce761a7f29c2df2290850c85bdfaec2955626d7acc8864aeb01fe16c9e156863dc63b6c22553910e27c1',
-].map((hex) => bls12_381.G1.Point.fromHex(hex))
-
-/** The KZG commitment to a polynomial, by its coefficients from the constant on. */
-function commitTo(coefficients: readonly bigint[]): Uint8Array {
-  return coefficients
-    .map((c, i) => CEREMONY_G1[i]!.multiplyUnsafe(bls12_381.fields.Fr.create(c)))
-    .reduce((sum, point) => sum.add(point))
-    .toBytes()
-}
 
 const blsScalar = fc.bigInt({ min: 1n, max: bls12_381.fields.Fr.ORDER - 1n })
 const blsG1 = fc.oneof(

@@ -3,6 +3,7 @@ import { bn254 } from '@noble/curves/bn254.js'
 import { p256 } from '@noble/curves/nist.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { blake2b } from '@noble/hashes/blake2.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { describe, expect, test } from 'vitest'
 import {
   type Address,
@@ -358,6 +359,59 @@ describe('POINT_EVALUATION', () => {
   test('fails for other lengths', () => {
     expect(evaluate.run(input.subarray(1))).toBeUndefined()
     expect(evaluate.run(concatBytes(input, ONE))).toBeUndefined()
+  })
+})
+
+/** The first powers of the secret of the KZG ceremony, times the generator of G1. */
+const CEREMONY_G1 = [
+  '97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb',
+  'ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28e27c8dcd8fc7cb42d25926fc0c97b336e9f0fb35e5a04c81',
+  '8029c8ce0d2dce761a7f29c2df2290850c85bdfaec2955626d7acc8864aeb01fe16c9e156863dc63b6c22553910e27c1',
+].map((hex) => bls12_381.G1.Point.fromHex(hex))
+
+describe('POINT_EVALUATION of polynomials whose proofs are known', () => {
+  const evaluate = contract('cancun', 10)
+  const { Fr } = bls12_381.fields
+
+  /** The KZG commitment to a polynomial, by its coefficients from the constant on. */
+  function commitTo(...coefficients: readonly bigint[]): Uint8Array {
+    return coefficients
+      .map((c, i) => CEREMONY_G1[i]!.multiplyUnsafe(Fr.create(c)))
+      .reduce((sum, point) => sum.add(point))
+      .toBytes()
+  }
+
+  function call(commitment: Uint8Array, z: bigint, y: bigint, proof: Uint8Array): Uint8Array {
+    const versionedHash = sha256(commitment)
+    versionedHash[0] = 1
+    return concatBytes(versionedHash, word(z), word(y), commitment, proof)
+  }
+
+  test.each<[string, bigint, bigint, bigint, bigint]>([
+    ['0, committed to by infinity', 0n, 0n, 0n, 5n],
+    ['a constant, proven by infinity', 7n, 0n, 0n, 5n],
+    ['X at 0', 0n, 1n, 0n, 0n],
+    ['a line', 3n, Fr.ORDER - 4n, 0n, 1n << 250n],
+    ['a square', 11n, 1n << 200n, 3n ** 150n, Fr.ORDER - 1n],
+  ])('accepts %s, and no other value, point or proof', (_, a, b, c, z) => {
+    const commitment = commitTo(a, b, c)
+    const y = Fr.create(a + b * z + c * z * z)
+    // For p(X) = a + bX + cX² the quotient (p(X) - p(z)) / (X - z) is b + cz + cX.
+    const proof = commitTo(b + c * z, c)
+    expect(evaluate.run(call(commitment, z, y, proof))).toBeDefined()
+    expect(evaluate.run(call(commitment, z, Fr.create(y + 1n), proof))).toBeUndefined()
+    expect(evaluate.run(call(commitment, z, y, commitTo(b + c * z + 1n, c)))).toBeUndefined()
+    expect(evaluate.run(call(commitTo(a + 1n, b, c), z, y, proof))).toBeUndefined()
+    if (b !== 0n) {
+      expect(evaluate.run(call(commitment, Fr.create(z + 1n), y, proof))).toBeUndefined()
+    }
+  })
+
+  test('fails for z and y that are not below the modulus', () => {
+    const [commitment, proof] = [commitTo(7n), commitTo(0n)]
+    expect(evaluate.run(call(commitment, 5n, 7n, proof))).toBeDefined()
+    expect(evaluate.run(call(commitment, Fr.ORDER + 5n, 7n, proof))).toBeUndefined()
+    expect(evaluate.run(call(commitment, 5n, Fr.ORDER + 7n, proof))).toBeUndefined()
   })
 })
 
