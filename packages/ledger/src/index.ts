@@ -21,14 +21,20 @@ export {
 } from './block.ts'
 export { type BuildRequest, type BuiltBlock, buildBlock, nextGasLimit } from './build.ts'
 export { type Cache, createCache } from './cache.ts'
-export type {
-  AccessListOutcome,
-  AccountOverride,
-  BlockOverrides,
-  CallOutcome,
-  CallRequest,
-  EstimateOutcome,
-  StateOverrides,
+export {
+  type AccessListOutcome,
+  type AccountOverride,
+  type BlockOverrides,
+  type CallOutcome,
+  type CallRequest,
+  type CallSimulator,
+  createSimulator,
+  type EstimateOutcome,
+  SIMULATION_LIMITS,
+  type SimulationLimits,
+  type SimulationQuery,
+  type SimulatorPorts,
+  type StateOverrides,
 } from './call.ts'
 export {
   type Chain,
@@ -41,6 +47,7 @@ export {
   type TransactionLocation,
 } from './chain.ts'
 export { LIMITS } from './config.ts'
+export { contractAddress } from './contract-address.ts'
 export { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 export {
   type ExecutionContext,
@@ -213,4 +220,6 @@ export {
   updateTrie,
   type WrittenNode,
 } from './trie.ts'
+export { decodePath, encodePath } from './trie-node.ts'
 export { type BlockRules, expectedBaseFee, verifyBody, verifyHeader } from './validate.ts'
+export { revertReason } from './revert-reason.ts'
