@@ -9,6 +9,8 @@ export type LedgerErrorCode =
   | 'LEDGER_TRANSACTION_TYPE_UNKNOWN'
   /** A signature out of range, with a high s, or from which no key recovers. */
   | 'LEDGER_SIGNATURE_INVALID'
+  /** Not 32 bytes, 0, or not below the order of secp256k1. */
+  | 'LEDGER_PRIVATE_KEY_INVALID'
   /** A type of transaction that the fork does not have yet. */
   | 'LEDGER_TRANSACTION_TYPE_UNSUPPORTED'
   | 'LEDGER_CHAIN_ID'
@@ -43,6 +45,8 @@ export type LedgerErrorCode =
   | 'LEDGER_TRANSACTION_TOO_LARGE'
   | 'LEDGER_REPLACEMENT_UNDERPRICED'
   | 'LEDGER_POOL_FULL'
+  /** A simulated call asks for a state or block that cannot be. */
+  | 'LEDGER_OVERRIDE_INVALID'
   /** No block at this height yet. */
   | 'LEDGER_BLOCK_UNKNOWN'
   /** A state older than what a pruned node keeps. */

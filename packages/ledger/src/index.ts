@@ -48,6 +48,14 @@ export {
 } from './chain.ts'
 export { LIMITS } from './config.ts'
 export { contractAddress } from './contract-address.ts'
+export {
+  addressOfPublicKey,
+  createSecp256k1,
+  type NativeSecp256k1,
+  personalMessageHash,
+  type Secp256k1,
+  signatureBytes,
+} from './crypto.ts'
 export { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 export {
   type ExecutionContext,
@@ -131,6 +139,7 @@ export {
   type Receipt,
   testBloom,
 } from './receipt.ts'
+export { revertReason } from './revert-reason.ts'
 export {
   decodeRlp,
   encodeRlp,
@@ -222,4 +231,3 @@ export {
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-node.ts'
 export { type BlockRules, expectedBaseFee, verifyBody, verifyHeader } from './validate.ts'
-export { revertReason } from './revert-reason.ts'

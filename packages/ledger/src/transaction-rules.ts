@@ -17,9 +17,9 @@ const GAS_PER_LISTED_SLOT = 1_900n
 /** EIP-7702, PER_EMPTY_ACCOUNT_COST: charged first, partly refunded for accounts that exist. */
 const GAS_PER_AUTHORIZATION = 25_000n
 /** Bytes (EIP-3860): twice the most that a contract may have. */
-const INITCODE_BYTES_MAX = 49_152
+export const INITCODE_BYTES_MAX = 49_152
 /** EIP-7825. */
-const TRANSACTION_GAS_MAX = 16_777_216n
+export const TRANSACTION_GAS_MAX = 16_777_216n
 const VERSIONED_HASH_PREFIX = '0x01'
 
 /** The first fork with each type of transaction. */

@@ -12,16 +12,16 @@
 import type { Address, Hash } from '@vellum/evm'
 import type {
   AccessListOutcome,
-  BlockOverrides,
   CallOutcome,
-  CallRequest,
   EstimateOutcome,
   Header,
   Receipt,
+  SealedBlock,
+  SealedHeader,
   SignedTransaction,
-  StateOverrides,
+  SimulationQuery,
   StateView,
-  Withdrawal,
+  TransactionLocation,
 } from '@vellum/ledger'
 
 /** A value now, or a promise of it when there is work to wait for. */
@@ -50,26 +50,6 @@ export interface SyncProgress {
   readonly startingBlock: number
   readonly currentBlock: number
   readonly highestBlock: number
-}
-
-/** A header with its hash, which depends on how the chain is sealed. */
-export interface SealedHeader {
-  readonly header: Header
-  readonly hash: Hash
-}
-
-export interface SealedBlock extends SealedHeader {
-  readonly transactions: readonly SignedTransaction[]
-  readonly ommers: readonly Header[]
-  readonly withdrawals: readonly Withdrawal[] | undefined
-  /** Bytes of its RLP. */
-  readonly size: number
-}
-
-/** Height of the block, and position in it. */
-export interface TransactionLocation {
-  readonly number: number
-  readonly index: number
 }
 
 /** The canonical chain. A height above the head, and a hash that is not on it, is `undefined`. */
@@ -139,12 +119,4 @@ export interface Simulator {
   estimateGas(query: SimulationQuery): Later<EstimateOutcome>
   /** The EIP-2930 list of what the request touches. */
   createAccessList(query: SimulationQuery): Later<AccessListOutcome>
-}
-
-export interface SimulationQuery {
-  readonly request: CallRequest
-  /** The block whose state and environment the request meets. */
-  readonly number: number
-  readonly stateOverrides: StateOverrides | undefined
-  readonly blockOverrides: BlockOverrides | undefined
 }

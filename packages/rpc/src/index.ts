@@ -6,10 +6,10 @@ export type {
   NodeFacts,
   PoolContent,
   PoolPort,
-  SealedBlock,
-  SealedHeader,
-  SimulationQuery,
   Simulator,
   SyncProgress,
-  TransactionLocation,
 } from './backend.ts'
+export { createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
+export { RpcError } from './error.ts'
+export { RPC_LIMITS, type RpcLimits } from './limits.ts'
+export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'

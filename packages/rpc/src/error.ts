@@ -1,0 +1,106 @@
+/**
+ * Errors as JSON-RPC knows them, and the one place where other errors become such.
+ *
+ * Codes: JSON-RPC 2.0 section 5.1, EIP-1474, and for refused transactions the words of
+ * go-ethereum, which ethers, viem and Foundry recognise by pattern.
+ */
+
+import { LedgerError, type LedgerErrorCode } from '@vellum/ledger'
+
+export const PARSE_ERROR = -32700
+export const INVALID_REQUEST = -32600
+export const METHOD_NOT_FOUND = -32601
+export const INVALID_PARAMS = -32602
+export const INTERNAL_ERROR = -32603
+/** Whatever the node refuses for a reason of the chain's. */
+export const SERVER_ERROR = -32000
+export const RESPONSE_TOO_LARGE = -32003
+export const LIMIT_EXCEEDED = -32005
+/** EIP-7966: the transaction is in the pool, but the time to wait for its receipt is over. */
+export const RECEIPT_TIMEOUT = 4
+/** As go-ethereum: the call ran and reverted; `data` is what it reverted with. */
+export const EXECUTION_REVERTED = 3
+
+/** What a client is told. `data` is JSON text. */
+export class RpcError extends Error {
+  readonly code: number
+  readonly data: string | undefined
+
+  constructor(code: number, message: string, data?: string) {
+    super(message)
+    this.name = 'RpcError'
+    this.code = code
+    this.data = data
+  }
+}
+
+/** @param message what is wrong with the parameters, in words for the caller */
+export function invalidParams(message: string): RpcError {
+  return new RpcError(INVALID_PARAMS, message)
+}
+
+/** @param message which limit and how large it is */
+export function limitExceeded(message: string): RpcError {
+  return new RpcError(LIMIT_EXCEEDED, message)
+}
+
+/**
+ * Words for the client by ledger code. A code that is not here tells of trouble inside the node, and
+ * messages written for our logs never leave it.
+ */
+const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
+  LEDGER_RLP_INVALID: 'rlp: the transaction is not canonically encoded',
+  LEDGER_TRANSACTION_INVALID: 'invalid transaction',
+  LEDGER_TRANSACTION_TYPE_UNKNOWN: 'transaction type not supported',
+  LEDGER_TRANSACTION_TYPE_UNSUPPORTED: 'transaction type not supported',
+  LEDGER_SIGNATURE_INVALID: 'invalid sender: invalid transaction v, r, s values',
+  LEDGER_CHAIN_ID: 'invalid sender: invalid chain id for signer',
+  LEDGER_ALREADY_KNOWN: 'already known',
+  LEDGER_NONCE_TOO_LOW: 'nonce too low',
+  LEDGER_NONCE_TOO_HIGH: 'nonce too high',
+  LEDGER_REPLACEMENT_UNDERPRICED: 'replacement transaction underpriced',
+  LEDGER_POOL_FULL: 'txpool is full',
+  LEDGER_INSUFFICIENT_FUNDS: 'insufficient funds for gas * price + value',
+  LEDGER_INTRINSIC_GAS: 'intrinsic gas too low',
+  LEDGER_INITCODE_SIZE: 'max initcode size exceeded',
+  LEDGER_GAS_LIMIT: 'exceeds block gas limit',
+  LEDGER_BLOB_LIMIT: 'too many blobs in transaction',
+  LEDGER_FEE_TOO_LOW: 'transaction underpriced: max fee per gas less than block base fee',
+  LEDGER_BLOB_TRANSACTION_REFUSED: 'transaction type not supported: blob transactions are refused',
+  LEDGER_TRANSACTION_TOO_LARGE: 'oversized data',
+  LEDGER_SENDER_HAS_CODE: 'sender not an eoa',
+  LEDGER_OVERRIDE_INVALID: 'invalid override',
+  LEDGER_BLOCK_UNKNOWN: 'header not found',
+  LEDGER_STATE_PRUNED: 'historical state is not available: it was pruned',
+}
+
+/** Facts of a refusal that a caller may see. */
+const SHOWN_DETAILS = [
+  'field',
+  'address',
+  'type',
+  'found',
+  'expected',
+  'balance',
+  'cost',
+  'gasLimit',
+  'intrinsic',
+  'floor',
+  'limit',
+  'left',
+  'oldest',
+]
+
+/**
+ * What the client hears of an error thrown by a method.
+ * @returns undefined for a mistake of ours, of which the client may hear nothing
+ */
+export function toRpcError(error: unknown): RpcError | undefined {
+  if (error instanceof RpcError) return error
+  if (!(error instanceof LedgerError)) return undefined
+  const words = REFUSALS[error.code]
+  if (words === undefined) return undefined
+  const facts = SHOWN_DETAILS.filter((name) => error.details[name] !== undefined)
+  const suffix = facts.map((name) => `${name} ${error.details[name]}`).join(', ')
+  return new RpcError(SERVER_ERROR, suffix === '' ? words : `${words}: ${suffix}`)
+}

@@ -1,0 +1,64 @@
+/** Bounds on what a client can ask of the facade. `docs/limits.md` lists them. */
+
+export interface RpcLimits {
+  /** Bytes of a request body. A raw transaction of 128 KiB takes 256 KiB of hex. */
+  readonly bodyBytesMax: number
+  /** Requests in a batch; ethers sends up to 100. */
+  readonly batchItemsMax: number
+  /** Requests of a batch that wait for a worker at one time. */
+  readonly batchWaitingMax: number
+  /** Characters of an answer, the whole of a batch together. */
+  readonly responseCharsMax: number
+  /** Arrays and objects inside one another; real requests need 6. */
+  readonly depthMax: number
+  /** Milliseconds that a batch may hold the event loop before others get a turn. */
+  readonly turnMsMax: number
+  /** Bytes of a raw transaction that is handed on: the pool, which knows each type, takes less. */
+  readonly transactionBytesMax: number
+  /** Blocks that one log query may span. */
+  readonly logBlocksMax: number
+  /** Logs that one query may answer. */
+  readonly logResultsMax: number
+  /** Addresses, or topics at one position, in a log query. */
+  readonly logCriteriaMax: number
+  /** Blocks in a fee history, as geth. */
+  readonly feeHistoryBlocksMax: number
+  /** Percentiles in a fee history, as geth. */
+  readonly feeHistoryPercentilesMax: number
+  /** Storage slots in one request for a proof or for values. */
+  readonly storageKeysMax: number
+  /** Filters open at one time, all clients together. */
+  readonly filtersMax: number
+  /** Milliseconds after which a filter that nobody asked goes, as geth. */
+  readonly filterIdleMsMax: number
+  /** Hashes that a filter for pending transactions keeps for its owner; older ones go first. */
+  readonly filterPendingMax: number
+  /** Accounts, and slots of an account, that a simulation may override. */
+  readonly overridesMax: number
+  /** Milliseconds that eth_sendRawTransactionSync waits at most (EIP-7966). */
+  readonly receiptWaitMsMax: number
+  /** Calls of eth_sendRawTransactionSync that wait at one time. */
+  readonly receiptWaitsMax: number
+}
+
+export const RPC_LIMITS: RpcLimits = {
+  bodyBytesMax: 1_048_576,
+  batchItemsMax: 200,
+  batchWaitingMax: 32,
+  responseCharsMax: 10_000_000,
+  depthMax: 32,
+  turnMsMax: 20,
+  transactionBytesMax: 524_288,
+  logBlocksMax: 5_000,
+  logResultsMax: 10_000,
+  logCriteriaMax: 1_000,
+  feeHistoryBlocksMax: 1_024,
+  feeHistoryPercentilesMax: 100,
+  storageKeysMax: 1_024,
+  filtersMax: 1_000,
+  filterIdleMsMax: 300_000,
+  filterPendingMax: 10_000,
+  overridesMax: 1_024,
+  receiptWaitMsMax: 30_000,
+  receiptWaitsMax: 1_000,
+}

@@ -1,0 +1,184 @@
+/**
+ * What gas costs, and has cost.
+ *
+ * A tip buys a place only where places are scarce. On a chain whose blocks are not full the
+ * suggestion is therefore the least that the pool takes, which is 0 on a chain without fees.
+ */
+
+import type { Hash } from '@vellum/evm'
+import type { Receipt, SealedBlock, SignedTransaction } from '@vellum/ledger'
+import type { Backend } from '../backend.ts'
+import { heightOf, requireHeight } from '../block.ts'
+import { invalidParams, RpcError, SERVER_ERROR } from '../error.ts'
+import { paidPerGas, quantity } from '../format.ts'
+import { type JsonText, jsonArray, NULL } from '../json.ts'
+import type { RpcLimits } from '../limits.ts'
+import { type Method, method } from '../method.ts'
+import { listOf, optional, parseBlockNumber, parseIndex, required } from '../parse.ts'
+
+/** Blocks looked back at for what tips scarce places went for. */
+const SAMPLED_BLOCKS = 20
+/** Transactions with the lowest tips taken of each such block: what it cost to get in. */
+const SAMPLED_TRANSACTIONS = 3
+/** A block is full from this share of its gas limit on, in per cent. */
+const FULL_PERCENT = 90n
+const SUGGESTED_PERCENTILE = 60
+
+export function feeMethods(backend: Backend, limits: RpcLimits): Method[] {
+  const { chain, pool } = backend
+  let suggested: { readonly head: Hash; readonly tip: bigint } | undefined
+
+  /** Wei per gas above the base fee that gets a transaction into one of the next blocks. */
+  function suggestTip(): bigint {
+    const { header, hash } = chain.head()
+    if (suggested?.head !== hash) {
+      const base = chain.nextFees(header).baseFeePerGas ?? 0n
+      const minimum = pool.feePerGasMin()
+      const floor = minimum > base ? minimum - base : 0n
+      const going = tipsOfFullBlocks(header.number)
+      const rank = Math.floor(((going.length - 1) * SUGGESTED_PERCENTILE) / 100)
+      const tip = going[rank] ?? floor
+      suggested = { head: hash, tip: tip > floor ? tip : floor }
+    }
+    return suggested.tip
+  }
+
+  function tipsOfFullBlocks(head: number): bigint[] {
+    const tips: bigint[] = []
+    for (let height = head; height > 0 && height > head - SAMPLED_BLOCKS; height--) {
+      const header = chain.header(height)?.header
+      if (header === undefined) break
+      if (header.gasUsed * 100n < header.gasLimit * FULL_PERCENT) continue
+      const block = chain.block(height)
+      if (block === undefined) break
+      const cheapest = block.transactions.map((tx) => tipOf(tx, header.baseFeePerGas))
+      tips.push(...cheapest.sort(ascending).slice(0, SAMPLED_TRANSACTIONS))
+    }
+    return tips.sort(ascending)
+  }
+
+  function feeHistory(
+    countWanted: number,
+    newest: number,
+    percentiles: readonly number[] | undefined,
+  ): JsonText {
+    const count = Math.min(countWanted, limits.feeHistoryBlocksMax, newest + 1)
+    const oldest = newest + 1 - count
+    const rewards: JsonText[] = []
+    const baseFees: JsonText[] = []
+    const gasRatios: number[] = []
+    const blobFees: JsonText[] = []
+    const blobRatios: number[] = []
+    for (let height = oldest; height <= newest; height++) {
+      const { header } = chain.header(height) ?? missing(height)
+      const fees = chain.fees(header)
+      baseFees.push(quantity(fees.baseFeePerGas ?? 0n))
+      blobFees.push(quantity(fees.blobBaseFee ?? 0n))
+      gasRatios.push(ratio(header.gasUsed, header.gasLimit))
+      blobRatios.push(ratio(header.blobGasUsed ?? 0n, fees.blobGasMax))
+      if (percentiles !== undefined) {
+        const block = chain.block(height) ?? missing(height)
+        const receipts = chain.receipts(height) ?? []
+        rewards.push(jsonArray(rewardsAt(percentiles, block, receipts).map(quantity)))
+      }
+    }
+    const { header } = chain.header(newest) ?? missing(newest)
+    const next = chain.nextFees(header)
+    baseFees.push(quantity(next.baseFeePerGas ?? 0n))
+    blobFees.push(quantity(next.blobBaseFee ?? 0n))
+    const reward = percentiles === undefined ? '' : `,"reward":${jsonArray(rewards)}`
+    return (
+      `{"oldestBlock":${quantity(oldest)}${reward},"baseFeePerGas":${jsonArray(baseFees)}` +
+      `,"gasUsedRatio":${JSON.stringify(gasRatios)},"baseFeePerBlobGas":${jsonArray(blobFees)}` +
+      `,"blobGasUsedRatio":${JSON.stringify(blobRatios)}}`
+    )
+  }
+
+  return [
+    method('eth_gasPrice', [], () => {
+      const base = chain.nextFees(chain.head().header).baseFeePerGas ?? 0n
+      return quantity(base + suggestTip())
+    }),
+    method('eth_maxPriorityFeePerGas', [], () => quantity(suggestTip())),
+    method('eth_baseFee', [], () => {
+      const base = chain.nextFees(chain.head().header).baseFeePerGas
+      return base === undefined ? NULL : quantity(base)
+    }),
+    method('eth_blobBaseFee', [], () =>
+      quantity(chain.nextFees(chain.head().header).blobBaseFee ?? 0n),
+    ),
+    method(
+      'eth_feeHistory',
+      [
+        required(parseCount),
+        required(parseBlockNumber),
+        optional(listOf(parsePercentile, limits.feeHistoryPercentilesMax)),
+      ],
+      (count, newest, percentiles) => {
+        if (count === 0) return '{"oldestBlock":"0x0","gasUsedRatio":[]}'
+        percentiles?.forEach((percentile, i) => {
+          if (i > 0 && percentile <= percentiles[i - 1]!) {
+            throw invalidParams(`invalid reward percentile: #${i} must be above the one before it`)
+          }
+        })
+        if (newest.type === 'number' && heightOf(chain, newest) === undefined) {
+          throw new RpcError(SERVER_ERROR, 'request beyond head block')
+        }
+        return feeHistory(count, requireHeight(chain, newest), percentiles)
+      },
+    ),
+  ]
+}
+
+/** For each percentile of the block's gas, the tip that the transaction at that point paid. */
+function rewardsAt(
+  percentiles: readonly number[],
+  block: SealedBlock,
+  receipts: readonly Receipt[],
+): bigint[] {
+  if (block.transactions.length === 0) return percentiles.map(() => 0n)
+  const paid = block.transactions.map((tx, i) => {
+    const before = i === 0 ? 0n : (receipts[i - 1]?.cumulativeGasUsed ?? 0n)
+    const gas = (receipts[i]?.cumulativeGasUsed ?? 0n) - before
+    return { gas: Number(gas), tip: tipOf(tx, block.header.baseFeePerGas) }
+  })
+  paid.sort((a, b) => ascending(a.tip, b.tip))
+  const total = Number(block.header.gasUsed)
+  let at = 0
+  let sum = paid[0]!.gas
+  return percentiles.map((percentile) => {
+    while (sum < (total * percentile) / 100 && at < paid.length - 1) sum += paid[++at]!.gas
+    return paid[at]!.tip
+  })
+}
+
+/** Wei per gas that went to the block's author. */
+function tipOf(tx: SignedTransaction, baseFee: bigint | undefined): bigint {
+  return paidPerGas(tx, baseFee) - (baseFee ?? 0n)
+}
+
+function ratio(used: bigint, limit: bigint): number {
+  return limit === 0n ? 0 : Number(used) / Number(limit)
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** A count of blocks: a quantity, or as go-ethereum also takes it, a number or decimal text. */
+function parseCount(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  if (typeof value === 'string' && /^[0-9]{1,15}$/.test(value)) return Number(value)
+  return parseIndex(value)
+}
+
+function parsePercentile(value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 100)) {
+    throw invalidParams('invalid reward percentile: must be a number from 0 to 100')
+  }
+  return value
+}
+
+function missing(height: number): never {
+  throw new Error(`block ${height} is below the head and not stored`)
+}

@@ -1,0 +1,133 @@
+/** Logs: queries over the chain, and filters that are polled. */
+
+import type { Hash } from '@vellum/evm'
+import type { Backend } from '../backend.ts'
+import { heightOf } from '../block.ts'
+import { invalidParams, limitExceeded, RpcError, SERVER_ERROR } from '../error.ts'
+import { createFilters, type FilterPorts } from '../filters.ts'
+import { FALSE, type JsonText, jsonArray, TRUE } from '../json.ts'
+import type { RpcLimits } from '../limits.ts'
+import { createLogMatcher, type LogCriteria, type LogQuery, logsOfBlock } from '../logs.ts'
+import { type Method, method } from '../method.ts'
+import {
+  type BlockReference,
+  listOf,
+  member,
+  optional,
+  parseAddress,
+  parseBlockNumber,
+  parseBoolean,
+  parseHash,
+  parseRecord,
+  quantityOf,
+  required,
+} from '../parse.ts'
+
+export interface LogPorts extends FilterPorts {
+  /** Resolves after others on the event loop had a turn. */
+  nextTurn(): Promise<void>
+}
+
+export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts): Method[] {
+  const { chain } = backend
+  const filters = createFilters(backend, limits, ports)
+  const query = required((value) => parseLogQuery(value, limits))
+  const id = required(parseFilterId)
+
+  async function find(wanted: LogQuery): Promise<JsonText> {
+    const matcher = createLogMatcher(wanted.criteria)
+    if (wanted.type === 'block') {
+      const height = chain.numberOf(wanted.hash)
+      if (height === undefined) throw new RpcError(SERVER_ERROR, 'unknown block')
+      return jsonArray(bounded(logsOfBlock(chain, height, matcher)))
+    }
+    const head = chain.head().header.number
+    const from = wanted.from ?? head
+    const to = wanted.to ?? head
+    if (from > to) throw invalidParams('invalid block range params')
+    if (to > head) throw invalidParams('block range extends beyond current head block')
+    if (to - from >= limits.logBlocksMax) {
+      throw limitExceeded(`block range too large, want at most ${limits.logBlocksMax} blocks`)
+    }
+    let found: JsonText[] = []
+    let turnStart = ports.nowMs()
+    for (let height = from; height <= to; height++) {
+      const logs = logsOfBlock(chain, height, matcher)
+      if (logs.length > 0) found = bounded(found.concat(logs))
+      if (ports.nowMs() - turnStart > limits.turnMsMax) {
+        await ports.nextTurn()
+        turnStart = ports.nowMs()
+      }
+    }
+    return jsonArray(found)
+  }
+
+  function bounded(found: JsonText[]): JsonText[] {
+    if (found.length <= limits.logResultsMax) return found
+    throw limitExceeded(`query returned more than ${limits.logResultsMax} results`)
+  }
+
+  /** Heights as far as they are known now; tags of the head stay open. */
+  function parseLogQuery(value: unknown, bounds: RpcLimits): LogQuery {
+    const record = parseRecord(value)
+    const hash = member(record, 'blockHash', parseHash)
+    const from = member(record, 'fromBlock', parseBlockNumber)
+    const to = member(record, 'toBlock', parseBlockNumber)
+    const criteria = parseCriteria(record, bounds)
+    if (hash === undefined) return { type: 'range', from: fixed(from), to: fixed(to), criteria }
+    if (from !== undefined || to !== undefined) {
+      throw invalidParams(
+        'cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other',
+      )
+    }
+    return { type: 'block', hash, criteria }
+  }
+
+  function fixed(reference: BlockReference | undefined): number | undefined {
+    if (reference === undefined) return undefined
+    if (reference.type === 'number') return reference.number
+    return reference.type === 'tag' && reference.tag !== 'earliest'
+      ? undefined
+      : heightOf(chain, reference)
+  }
+
+  return [
+    method('eth_getLogs', [query], find),
+    method('eth_newFilter', [query], (wanted) => `"${filters.openLogs(wanted)}"`),
+    method('eth_newBlockFilter', [], () => `"${filters.openBlocks()}"`),
+    // go-ethereum takes a flag for whole transactions; hashes are what the specification knows.
+    method('eth_newPendingTransactionFilter', [optional(parseBoolean)], () => {
+      return `"${filters.openPendingTransactions()}"`
+    }),
+    method('eth_getFilterChanges', [id], (filter) => filters.changes(filter)),
+    method('eth_getFilterLogs', [id], (filter) => find(filters.logQuery(filter))),
+    method('eth_uninstallFilter', [id], (filter) => (filters.close(filter) ? TRUE : FALSE)),
+  ]
+}
+
+function parseCriteria(record: Readonly<Record<string, unknown>>, limits: RpcLimits): LogCriteria {
+  const addresses = member(record, 'address', (value) =>
+    typeof value === 'string'
+      ? [parseAddress(value)]
+      : listOf(parseAddress, limits.logCriteriaMax)(value),
+  )
+  const topics = member(
+    record,
+    'topics',
+    listOf((value) => parseTopic(value, limits), 4),
+  )
+  return { addresses: addresses ?? [], topics: topics ?? [] }
+}
+
+/** One topic, a choice of topics, or null for any; a null inside a choice makes it any as well. */
+function parseTopic(value: unknown, limits: RpcLimits): readonly Hash[] {
+  if (value === null) return []
+  if (typeof value === 'string') return [parseHash(value)]
+  const choices = listOf((choice) => choice, limits.logCriteriaMax)(value)
+  return choices.includes(null) ? [] : choices.map(parseHash)
+}
+
+/** A filter's id in the one form in which it was given out. */
+function parseFilterId(value: unknown): string {
+  return `0x${quantityOf(128)(value).toString(16)}`
+}
