@@ -1,0 +1,180 @@
+/**
+ * What a node is told: one schema, checked whole, frozen. Defaults stand here with their units.
+ *
+ * Only `host/main.ts` reads flags, files and the environment; it hands their union to `parseConfig`.
+ */
+
+import { NodeError } from './error.ts'
+
+export interface NodeConfig {
+  /** Directory of everything that the node keeps. */
+  readonly dataDir: string
+  readonly state: {
+    /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
+    readonly retainedBlocks: number | undefined
+  }
+  readonly blocks: {
+    /** Least milliseconds from one block to the next; 0: as soon as a transaction waits. */
+    readonly periodMs: number
+    /** Under load, milliseconds in which transactions gather for one block. */
+    readonly gatherMs: number
+    /** Milliseconds without transactions after which an empty block is made; 0: never. */
+    readonly heartbeatMs: number
+    /** Milliseconds that filling a block may take: nothing else is answered meanwhile. */
+    readonly buildMs: number
+    /** Gas limit that blocks move to; undefined keeps that of the genesis block. */
+    readonly gasLimit: number | undefined
+  }
+  readonly rpc: {
+    readonly host: string
+    /** TCP port; 0 lets the system choose. */
+    readonly port: number
+    /** Values of the Host header that are served beside `localhost` and IP addresses; `*`: any. */
+    readonly allowedHosts: readonly string[]
+    /** Origins whose pages may call; empty: none. */
+    readonly corsOrigins: readonly string[]
+  }
+  readonly validator: {
+    /** Keystore file of the key that seals blocks; undefined: the node makes none. */
+    readonly keystore: string | undefined
+    /** File whose first line is its password; undefined: it is asked for. */
+    readonly passwordFile: string | undefined
+  }
+  readonly logLevel: LogLevel
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+
+const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug']
+
+const HOUR_MS = 3_600_000
+
+/** A value with a place, read out of the raw configuration; complaints are gathered, not thrown. */
+interface Reader {
+  readonly path: string
+  readonly value: unknown
+  readonly complaints: string[]
+}
+
+type Field<T> = (reader: Reader) => T
+
+/**
+ * Checks a raw configuration (parsed JSON, flags laid over it) and fills in defaults.
+ * @throws NodeError NODE_CONFIG_INVALID naming every wrong field, what it must be, and what it is
+ */
+export function parseConfig(raw: unknown): NodeConfig {
+  const complaints: string[] = []
+  const config = CONFIG({ path: '', value: raw, complaints })
+  if (complaints.length > 0) {
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      `the configuration is not valid:\n${complaints.map((line) => `  ${line}`).join('\n')}`,
+      { complaints: complaints.length },
+    )
+  }
+  return freeze(config)
+}
+
+const CONFIG: Field<NodeConfig> = section<NodeConfig>({
+  dataDir: text('data/dev'),
+  state: section<NodeConfig['state']>({
+    retainedBlocks: optional(whole(64, 10_000_000)),
+  }),
+  blocks: section<NodeConfig['blocks']>({
+    periodMs: withDefault(0, whole(0, HOUR_MS)),
+    gatherMs: withDefault(50, whole(0, 10_000)),
+    heartbeatMs: withDefault(60_000, whole(0, 24 * HOUR_MS)),
+    buildMs: withDefault(200, whole(10, 60_000)),
+    gasLimit: optional(whole(5_000, Number.MAX_SAFE_INTEGER)),
+  }),
+  rpc: section<NodeConfig['rpc']>({
+    host: text('127.0.0.1'),
+    port: withDefault(8545, whole(0, 65_535)),
+    allowedHosts: list(),
+    corsOrigins: list(),
+  }),
+  validator: section<NodeConfig['validator']>({
+    keystore: optional(text()),
+    passwordFile: optional(text()),
+  }),
+  logLevel: withDefault<LogLevel>('info', oneOf(LOG_LEVELS)),
+})
+
+function section<T extends object>(fields: { readonly [Key in keyof T]: Field<T[Key]> }): Field<T> {
+  return ({ path, value, complaints }) => {
+    const given = value === undefined ? {} : value
+    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+    if (!isObject) complaints.push(`${path || 'the file'} must be an object, not ${shown(given)}`)
+    const object = isObject ? (given as Record<string, unknown>) : {}
+    const at = (key: string): string => (path === '' ? key : `${path}.${key}`)
+    for (const key of Object.keys(object)) {
+      if (Object.hasOwn(fields, key)) continue
+      const known = Object.keys(fields).join(', ')
+      complaints.push(`${at(key)} is not known; known here: ${known}`)
+    }
+    const entries = Object.entries<Field<unknown>>(fields).map(([key, field]) => [
+      key,
+      field({ path: at(key), value: object[key], complaints }),
+    ])
+    return Object.fromEntries(entries) as T
+  }
+}
+
+function withDefault<T>(value: T, field: Field<T>): Field<T> {
+  return (reader) => (reader.value === undefined ? value : field(reader))
+}
+
+function optional<T>(field: Field<T>): Field<T | undefined> {
+  return (reader) => (reader.value === undefined ? undefined : field(reader))
+}
+
+function whole(least: number, most: number): Field<number> {
+  return ({ path, value, complaints }) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+      return value
+    complaints.push(`${path} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
+    return least
+  }
+}
+
+function text(byDefault?: string): Field<string> {
+  return ({ path, value, complaints }) => {
+    if (value === undefined && byDefault !== undefined) return byDefault
+    if (typeof value === 'string' && value !== '' && value.length <= 4096) return value
+    complaints.push(`${path} must be text, not ${shown(value)}`)
+    return ''
+  }
+}
+
+function oneOf<T extends string>(words: readonly T[]): Field<T> {
+  return ({ path, value, complaints }) => {
+    const found = words.find((word) => word === value)
+    if (found !== undefined) return found
+    complaints.push(`${path} must be one of ${words.join(', ')}, not ${shown(value)}`)
+    return words[0]!
+  }
+}
+
+function list(): Field<readonly string[]> {
+  return ({ path, value, complaints }) => {
+    if (value === undefined) return []
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) {
+      return value as string[]
+    }
+    complaints.push(`${path} must be a list of text, not ${shown(value)}`)
+    return []
+  }
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'missing'
+  const json = JSON.stringify(value)
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) freeze(inner)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { parseConfig } from '../src/config.ts'
+
+describe('parseConfig', () => {
+  it('fills an empty configuration with defaults, and freezes all of it', () => {
+    const config = parseConfig({})
+    expect(config).toMatchObject({
+      dataDir: 'data/dev',
+      state: { retainedBlocks: undefined },
+      blocks: { periodMs: 0, heartbeatMs: 60_000 },
+      rpc: { host: '127.0.0.1', port: 8545 },
+      logLevel: 'info',
+    })
+    expect(Object.isFrozen(config) && Object.isFrozen(config.rpc.allowedHosts)).toBe(true)
+  })
+
+  it('takes what is given', () => {
+    const config = parseConfig({
+      rpc: { port: 0, allowedHosts: ['node.example'] },
+      state: { retainedBlocks: 128 },
+    })
+    expect(config.rpc).toMatchObject({ port: 0, allowedHosts: ['node.example'] })
+    expect(config.state.retainedBlocks).toBe(128)
+  })
+
+  it('names every wrong field at once, with what it must be and what it is', () => {
+    const wrong = {
+      rpc: { port: 70_000, hots: 'x' },
+      blocks: { periodMs: 1.5, heartbeatMs: '1m' },
+      state: [],
+      logLevel: 'loud',
+      dataDir: '',
+    }
+    const message = errorOf(() => parseConfig(wrong))
+    expect(message.split('\n')).toEqual([
+      'the configuration is not valid:',
+      '  dataDir must be text, not ""',
+      '  state must be an object, not []',
+      '  blocks.periodMs must be a whole number from 0 to 3600000, not 1.5',
+      '  blocks.heartbeatMs must be a whole number from 0 to 86400000, not "1m"',
+      '  rpc.hots is not known; known here: host, port, allowedHosts, corsOrigins',
+      '  rpc.port must be a whole number from 0 to 65535, not 70000',
+      '  logLevel must be one of error, warn, info, debug, not "loud"',
+    ])
+  })
+
+  it.each([null, 7, 'text', [1]])('refuses %j for the whole', (raw) => {
+    expect(errorOf(() => parseConfig(raw))).toContain('the file must be an object')
+  })
+})
+
+function errorOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'NODE_CONFIG_INVALID' })
+    return (error as Error).message
+  }
+  throw new Error('nothing was refused')
+}
