@@ -108,7 +108,7 @@ export function createSingleSealScheme(options: SingleSealOptions): SealScheme {
       return { ok: false, reason: 'validators differ from the genesis block' }
     }
     const seal = extra.seals[0]!
-    const signer = crypto.recover(commitHash(header), seal.subarray(0, 64), seal[64]!)
+    const signer = crypto.recoverBytes(commitHash(header), seal.subarray(0, 64), seal[64]!)
     if (signer !== validator) return { ok: false, reason: 'seal is not the validator’s' }
     return { ok: true }
   }
