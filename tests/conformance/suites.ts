@@ -1,10 +1,12 @@
 /** All suites, by the names that the command line takes. */
 
 import { suite as basic } from './basic.ts'
+import { suite as blocks } from './blocks.ts'
 import { suite as proofs } from './proofs.ts'
 import { suite as rlp } from './rlp.ts'
+import { suite as state } from './state.ts'
 import type { Suite } from './suite.ts'
 import { suite as transactions } from './transactions.ts'
 import { suite as trie } from './trie.ts'
 
-export const SUITES: readonly Suite[] = [rlp, trie, basic, transactions, proofs]
+export const SUITES: readonly Suite[] = [rlp, trie, basic, transactions, proofs, state, blocks]

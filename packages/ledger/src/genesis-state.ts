@@ -5,7 +5,10 @@ import { EMPTY_CODE_HASH } from './account.ts'
 import type { Genesis } from './genesis.ts'
 
 /** @param accountsMax accounts in one part, at least 1 */
-export function* genesisChanges(genesis: Genesis, accountsMax: number): Generator<WorldChanges> {
+export function* genesisChanges(
+  genesis: Pick<Genesis, 'alloc'>,
+  accountsMax: number,
+): Generator<WorldChanges> {
   for (let at = 0; at < genesis.alloc.length; at += accountsMax) {
     const accounts: AccountChange[] = []
     const codes = new Map<Hash, Uint8Array>()

@@ -1,0 +1,172 @@
+/** ethereum/tests block tests: a chain of blocks, some of which must be refused without harm. */
+
+import { crc32 } from 'node:zlib'
+import { type Address, bytesToHex, hexToBytes } from '@vellum/evm'
+import {
+  type Block,
+  type Chain,
+  createMemoryKeyValue,
+  decodeBlock,
+  FOREIGN,
+  LedgerError,
+  openChain,
+  parseGenesis,
+  recoverSender,
+  type UnrecoveredTransaction,
+} from '@vellum/ledger'
+import { curve } from './curve.ts'
+import { allocOf, number, type StateTest } from './state-test.ts'
+
+export interface BlockTest {
+  readonly network: string
+  readonly pre: StateTest['pre']
+  readonly genesisBlockHeader: Readonly<Record<string, string>>
+  readonly genesisRLP?: string
+  readonly blocks: readonly { readonly rlp: string; readonly expectException?: string }[]
+  readonly lastblockhash: string
+  readonly postState?: StateTest['pre'] | null
+  readonly postStateHash?: string
+}
+
+/** Forks with the key of a genesis file that starts them, in order. */
+const FORK_KEYS = [
+  ['London', 'londonBlock'],
+  ['Paris', 'mergeNetsplitBlock'],
+  ['Shanghai', 'shanghaiTime'],
+  ['Cancun', 'cancunTime'],
+  ['Prague', 'pragueTime'],
+  ['Osaka', 'osakaTime'],
+] as const
+
+const OLD_KEYS = [
+  'homesteadBlock',
+  'eip150Block',
+  'eip155Block',
+  'eip158Block',
+  'byzantiumBlock',
+  'constantinopleBlock',
+  'petersburgBlock',
+  'istanbulBlock',
+  'berlinBlock',
+] as const
+
+/** Fork activations of a network's name, such as `Cancun` or `CancunToPragueAtTime15k`; undefined: unknown. */
+export function configOf(network: string): Record<string, number> | undefined {
+  const [, before, after, at] = /^(\w+?)To(\w+?)AtTime(\w+)$/.exec(network) ?? [null, network]
+  const last = FORK_KEYS.findIndex(([name]) => name === (before === 'Merge' ? 'Paris' : before))
+  if (last < 0) return undefined
+  const config: Record<string, number> = {}
+  for (const key of OLD_KEYS) config[key] = 0
+  for (const [, key] of FORK_KEYS.slice(0, last + 1)) config[key] = 0
+  if (after !== undefined && at !== undefined) {
+    const key = FORK_KEYS.find(([name]) => name === after)?.[1]
+    if (key === undefined) return undefined
+    config[key] = Number(at.replace('k', '000'))
+  }
+  return config
+}
+
+/** @throws Error that says what differs */
+export async function runBlockTest(test: BlockTest): Promise<{ skip: string } | undefined> {
+  const config = configOf(test.network)
+  if (config === undefined) return { skip: `network ${test.network} is not executed here` }
+  const { genesisBlockHeader: header } = test
+  const genesis = {
+    ...parseGenesis({ ...headerJson(header), config: { chainId: 1, ...config }, alloc: {} }),
+    alloc: allocOf(test.pre),
+  }
+  const chain = await openChain({
+    genesis,
+    disk: createMemoryKeyValue(),
+    crc32,
+    scheme: FOREIGN,
+    crypto: curve,
+    retainedBlocks: undefined,
+  })
+  try {
+    if (chain.head().hash !== header.hash) throw new Error(`genesis hash is ${chain.head().hash}`)
+    for (const [i, { rlp, expectException }] of test.blocks.entries()) {
+      const verdict = await importBlock(chain, rlp)
+      if (verdict === 'fork' && expectException === undefined) {
+        return { skip: 'needs a reorganisation, and blocks here are final' }
+      }
+      if (verdict === undefined && expectException !== undefined) {
+        throw new Error(`block ${i} was accepted, but expected ${expectException}`)
+      }
+      if (verdict !== undefined && expectException === undefined) {
+        throw new Error(`block ${i} was refused: ${verdict}`)
+      }
+    }
+    if (chain.head().hash !== test.lastblockhash) throw new Error(`head is ${chain.head().hash}`)
+    if (test.postState) assertPostState(chain, test.postState)
+    const root = chain.state().root
+    if (test.postStateHash !== undefined && root !== test.postStateHash) {
+      throw new Error(`state root is ${root}`)
+    }
+    return undefined
+  } finally {
+    chain.close()
+  }
+}
+
+/** Why the block was refused; undefined if it is the head now. */
+async function importBlock(chain: Chain, rlp: string): Promise<string | undefined> {
+  let decoded: Block<UnrecoveredTransaction>
+  let block: Block
+  try {
+    decoded = decodeBlock(hexToBytes(rlp))
+    const transactions = decoded.transactions.map((tx) => recoverSender(tx, curve))
+    block = { ...decoded, transactions }
+  } catch (error) {
+    if (error instanceof LedgerError) return `${error.code}: ${error.message}`
+    throw error
+  }
+  const { parentHash } = decoded.header
+  if (parentHash !== chain.head().hash && chain.numberOf(parentHash) !== undefined) return 'fork'
+  const verdict = chain.execute(block)
+  if (!verdict.ok) return verdict.reason
+  if (verdict.executed === undefined) throw new Error('executed nothing')
+  await chain.append(verdict.executed)
+  return undefined
+}
+
+function assertPostState(chain: Chain, post: StateTest['pre']): void {
+  const state = chain.state()
+  for (const expected of allocOf(post)) {
+    const account = state.account(expected.address)
+    const same =
+      account !== undefined &&
+      account.nonce === expected.nonce &&
+      account.balance === expected.balance &&
+      bytesToHex(state.code(expected.address)) === bytesToHex(expected.code) &&
+      [...expected.storage].every(
+        ([slot, value]) => state.storage(expected.address, slot) === value,
+      )
+    if (!same) throw new Error(`account ${expected.address} differs from the post state`)
+  }
+}
+
+function headerJson(header: Readonly<Record<string, string>>): Record<string, unknown> {
+  const json: Record<string, unknown> = {
+    coinbase: (header.coinbase ?? '').toLowerCase() as Address,
+    difficulty: hex(header.difficulty),
+    gasLimit: hex(header.gasLimit),
+    gasUsed: hex(header.gasUsed),
+    timestamp: hex(header.timestamp),
+    extraData: header.extraData,
+    mixHash: header.mixHash,
+    nonce: header.nonce,
+    parentHash: header.parentHash,
+  }
+  for (const key of ['baseFeePerGas', 'blobGasUsed', 'excessBlobGas'] as const) {
+    if (header[key] !== undefined) json[key] = hex(header[key])
+  }
+  if (header.parentBeaconBlockRoot !== undefined) {
+    json.parentBeaconBlockRoot = header.parentBeaconBlockRoot
+  }
+  return json
+}
+
+function hex(text: string | undefined): string {
+  return `0x${number(text).toString(16)}`
+}
