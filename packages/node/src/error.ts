@@ -10,6 +10,10 @@ export type NodeErrorCode =
   | 'NODE_KEYSTORE_PASSWORD'
   | 'NODE_KEYSTORE_WEAK'
   | 'NODE_PORT_TAKEN'
+  /** More signatures wait than the recovery pool takes. */
+  | 'NODE_RECOVERY_BUSY'
+  /** A thread of the recovery pool failed, or the pool was stopped. */
+  | 'NODE_RECOVERY_FAILED'
   | 'NODE_STORE_DAMAGED'
   | 'NODE_STORE_FAILED'
   | 'NODE_STORE_LOCKED'
