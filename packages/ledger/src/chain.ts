@@ -260,7 +260,13 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const count = transactionCount + block.transactions.length
     const body = encodeBody(block)
     const encodedReceipts = outcome.receipts.map(encodeReceipt)
+    const pruned =
+      retainedBlocks !== undefined && number > retainedBlocks
+        ? state.prune(number - retainedBlocks)
+        : []
     const writes: Write[] = [
+      // First, so that a node which this block brings back outlives its pruning.
+      ...pruned,
       ...blockWrites(store, block, hash, body, encodedReceipts),
       ...executed.state.writes,
       store.writeHead({
@@ -271,9 +277,6 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
         transactionCount: count,
       }),
     ]
-    if (retainedBlocks !== undefined && number > retainedBlocks) {
-      writes.push(...state.prune(number - retainedBlocks))
-    }
     await store.disk.batch(writes)
     state.commit(executed.state)
     const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }

@@ -107,7 +107,10 @@ export interface State {
   prepare(changes: WorldChanges, height: number): PreparedState
   /** Makes a prepared state the head. Its writes are on disk by now. */
   commit(prepared: PreparedState): void
-  /** Deletions of the nodes that the block at this height made obsolete. Pruned mode only. */
+  /**
+   * Deletions of the nodes that the block at this height made obsolete. Pruned mode only. They come
+   * before a block's own writes in a batch, as the block may bring a node back.
+   */
   prune(height: number): readonly Write[]
   close(): void
 }
