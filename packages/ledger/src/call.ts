@@ -8,6 +8,7 @@
 import {
   type Address,
   type BlockContext,
+  createAddress,
   createEvm,
   createWorld,
   EvmError,
@@ -25,7 +26,6 @@ import {
   ZERO_HASH,
 } from '@vellum/evm'
 import type { Header } from './block.ts'
-import { contractAddress } from './contract-address.ts'
 import { LedgerError } from './error.ts'
 import { type ExecutionContext, runMessage } from './execute.ts'
 import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
@@ -516,7 +516,7 @@ function gasCeiling(simulation: Simulation, request: CallRequest): bigint {
 function gatherAccessList(simulation: Simulation, request: CallRequest): AccessListOutcome {
   const sender = request.from ?? ZERO_ADDRESS
   const free = new Set<Address>([sender, ...simulation.precompiles.keys()])
-  free.add(request.to ?? contractAddress(sender, simulation.nonce(sender)))
+  free.add(request.to ?? createAddress(sender, simulation.nonce(sender)))
   if (isAtLeast(simulation.fork, 'shanghai')) free.add(simulation.coinbase)
   let accessList = createTouchTracer(request.accessList ?? [], free).accessList()
   for (let attempts = 1; ; attempts++) {

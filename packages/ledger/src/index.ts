@@ -47,7 +47,6 @@ export {
   type TransactionLocation,
 } from './chain.ts'
 export { LIMITS } from './config.ts'
-export { contractAddress } from './contract-address.ts'
 export {
   addressOfPublicKey,
   createSecp256k1,
@@ -231,3 +230,4 @@ export {
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-node.ts'
 export { type BlockRules, expectedBaseFee, verifyBody, verifyHeader } from './validate.ts'
+export { type StateCount, verifyState } from './verify-state.ts'

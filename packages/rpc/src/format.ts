@@ -6,11 +6,10 @@
  * a balance in less than it takes to make an object for it.
  */
 
-import { type Address, bytesToHex, type Hash, keccak256Hex } from '@vellum/evm'
+import { type Address, bytesToHex, createAddress, type Hash, keccak256Hex } from '@vellum/evm'
 import {
   type AccessListEntry,
   type Authorization,
-  contractAddress,
   encodeBlock,
   type Header,
   keccakHeaderHash,
@@ -235,7 +234,7 @@ function receiptAt(source: ReceiptInBlock, index: number, firstLogIndex: number)
   const receipt = receipts[index]!
   const place = placeIn(block, index)
   const before = index === 0 ? 0n : receipts[index - 1]!.cumulativeGasUsed
-  const created = tx.to === undefined ? contractAddress(tx.sender, tx.nonce) : undefined
+  const created = tx.to === undefined ? createAddress(tx.sender, tx.nonce) : undefined
   const logs = receipt.logs.map((log, i) => formatLog(log, place, tx.hash, firstLogIndex + i))
   let text =
     `{"blockHash":"${place.blockHash}","blockNumber":${quantity(place.blockNumber)}` +
