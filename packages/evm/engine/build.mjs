@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 /** Module name to initial and maximum memory in pages of 64 KiB. */
 export const MODULES = {
   hash: { entry: 'hash.ts', initial: 1, maximum: 1, imports: '' },
-  engine: { entry: 'engine.ts', initial: 0, maximum: 16384, imports: 'host' },
+  engine: { entry: 'engine.ts', initial: 1056, maximum: 16384, imports: 'host' },
 }
 
 /** WebAssembly of one module. */

@@ -1,11 +1,15 @@
 /** The machine: runs messages against a world under the rules of a fork. */
 
-import type { Address } from './bytes.ts'
+import { type Address, bigIntToBytes, bytesToBigInt, hexToBytes } from './bytes.ts'
 import type { BlockContext, Message, Outcome, TransactionContext } from './context.ts'
-import type { Fork } from './fork.ts'
-import type { Precompile } from './precompiles/index.ts'
+import { EvmError } from './error.ts'
+import { type Fork, isAtLeast } from './fork.ts'
+import { addressKey } from './key.ts'
+import { createMachine, type Machine, type Setting } from './machine.ts'
+import { type Precompile, precompilesOf } from './precompiles/index.ts'
 import type { Tracer } from './tracer.ts'
 import type { World } from './world.ts'
+import { WorldState } from './world-state.ts'
 
 export interface EvmOptions {
   readonly fork: Fork
@@ -38,4 +42,76 @@ export interface Evm {
    * @throws EvmError `EVM_MEMORY_LIMIT` if a program pays for over a gibibyte of memory
    */
   call(message: Message, transaction: TransactionContext): Outcome
+}
+
+/** A machine whose memory grew past this is not used again, so that the space returns: 192 MiB. */
+const MEMORY_KEPT_BYTES = 192 * 1024 * 1024
+/** Idle machines kept for each fork: one for the block at hand, one for a call during a trace. */
+const IDLE_MAX = 2
+const GAS_LIMIT = 1n << 64n
+const VALUE_LIMIT = 1n << 256n
+
+const idle = new Map<Fork, Machine[]>()
+
+/** A machine for one block. Cheap: the engine behind it is shared. */
+export function createEvm(options: EvmOptions): Evm {
+  const { fork, block, world, tracer, pulse } = options
+  if (!(world instanceof WorldState)) {
+    throw new EvmError('EVM_ARGUMENT_INVALID', 'the world is not one of createWorld')
+  }
+  const precompiles = new Map<string, Precompile>()
+  for (const [address, precompile] of options.precompiles ?? precompilesOf(fork)) {
+    precompiles.set(addressKey(address), precompile)
+  }
+  const setting: Setting = {
+    fork,
+    world,
+    block,
+    blockWords: wordsOf(options),
+    precompiles,
+    tracer,
+    pulse,
+  }
+  return {
+    call(message, transaction) {
+      if (message.gas < 0n || message.gas >= GAS_LIMIT) {
+        throw new EvmError('EVM_ARGUMENT_INVALID', `gas ${message.gas} is out of range`)
+      }
+      if (message.value < 0n || message.value >= VALUE_LIMIT) {
+        throw new EvmError('EVM_ARGUMENT_INVALID', `value ${message.value} is out of range`)
+      }
+      // A run that throws leaves its machine in the middle: it is not put back.
+      const machine = idle.get(fork)?.pop() ?? createMachine(fork)
+      const outcome = machine.run(setting, message, transaction)
+      keep(fork, machine)
+      return outcome
+    },
+  }
+}
+
+function keep(fork: Fork, machine: Machine): void {
+  if (machine.memoryBytes() > MEMORY_KEPT_BYTES) return
+  const machines = idle.get(fork)
+  if (machines === undefined) idle.set(fork, [machine])
+  else if (machines.length < IDLE_MAX) machines.push(machine)
+}
+
+/** The block's words for the engine, least significant byte first, in its order. */
+function wordsOf({ fork, chainId, block }: EvmOptions): Uint8Array {
+  const isPostMerge = isAtLeast(fork, 'paris')
+  const values = [
+    bytesToBigInt(hexToBytes(block.coinbase)),
+    BigInt(block.timestamp),
+    BigInt(block.number),
+    isPostMerge ? bytesToBigInt(hexToBytes(block.prevRandao)) : block.difficulty,
+    block.gasLimit,
+    chainId,
+    block.baseFee,
+    block.blobBaseFee,
+  ]
+  const words = new Uint8Array(values.length * 32)
+  for (const [i, value] of values.entries()) {
+    words.set(bigIntToBytes(value, 32).reverse(), i * 32)
+  }
+  return words
 }

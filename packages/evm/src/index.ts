@@ -23,10 +23,13 @@ export {
   type Status,
   type TransactionContext,
 } from './context.ts'
+export { create2Address, createAddress } from './create-address.ts'
+export { delegateOf, delegationTo } from './delegation.ts'
 export { EvmError, type EvmErrorCode } from './error.ts'
-export type { Evm, EvmOptions } from './evm.ts'
+export { createEvm, type Evm, type EvmOptions } from './evm.ts'
 export { FORKS, type Fork, isAtLeast } from './fork.ts'
 export { keccak256, keccak256Hex } from './keccak.ts'
+export { opcodeName } from './opcodes.ts'
 export {
   type Precompile,
   type PrecompileOptions,
@@ -34,5 +37,5 @@ export {
   type RecoverPublicKey,
 } from './precompiles/index.ts'
 export type { FrameEnd, FrameStart, FrameType, Step, Tracer } from './tracer.ts'
-export type { Access, Checkpoint, World } from './world.ts'
+export { type Access, type Checkpoint, createWorld, type World } from './world.ts'
 export type { AccountChange, AccountRecord, WorldChanges, WorldReader } from './world-reader.ts'

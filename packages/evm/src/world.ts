@@ -3,7 +3,8 @@
 import type { Address, Hash } from './bytes.ts'
 import type { Log } from './context.ts'
 import type { Fork } from './fork.ts'
-import type { WorldChanges } from './world-reader.ts'
+import type { WorldChanges, WorldReader } from './world-reader.ts'
+import { WorldState } from './world-state.ts'
 
 /** Position in the journal; valid until the transaction ends or an earlier one is reverted to. */
 export type Checkpoint = number
@@ -77,4 +78,9 @@ export interface World {
   endTransaction(fork: Fork): void
   /** Net changes since the world was created. */
   changes(): WorldChanges
+}
+
+/** A world over committed state, which it asks each question at most once. */
+export function createWorld(reader: WorldReader): World {
+  return new WorldState(reader)
 }
