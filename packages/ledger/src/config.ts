@@ -22,15 +22,15 @@ export const LIMITS = {
   /** Bytes of an encoded transaction that the pool takes, as geth. */
   transactionBytesMax: 131_072,
   /** Bytes of an encoded block that is read from a peer or a file. */
-  blockBytesMax: 8 * 1_048_576,
+  blockBytesMax: 8_388_608,
   /** Bytes of transactions that a built block takes: leaves room for header and list heads. */
-  builtBlockBytes: 7 * 1_048_576,
+  builtBlockBytes: 7_340_032,
   /** Transactions waiting in the pool, all senders together. */
   poolTransactionsMax: 50_000,
   /** Transactions behind a nonce gap, all senders together: they cost memory and may never run. */
   poolGappedMax: 10_000,
   /** Bytes of all transactions waiting in the pool. */
-  poolBytesMax: 256 * 1_048_576,
+  poolBytesMax: 268_435_456,
   /** Transactions of one sender waiting in the pool. */
   poolSenderTransactionsMax: 4_096,
   /** A replacement must offer at least this much more, in per cent of both fees. */

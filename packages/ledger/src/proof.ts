@@ -18,7 +18,7 @@ import { type Account, decodeAccount } from './account.ts'
 import { LedgerError } from './error.ts'
 import { decodeRlp } from './rlp.ts'
 import { EMPTY_ROOT } from './trie.ts'
-import { decodeNode, type LoadedNode, nibblesOf, REF_BYTES } from './trie-node.ts'
+import { childAt, decodeNode, type LoadedNode, nibblesOf, REF_BYTES } from './trie-node.ts'
 
 export type ProofVerdict<Value> =
   /** undefined: proven to be absent. */
@@ -148,7 +148,7 @@ function descend(start: LoadedNode, key: Uint8Array, from: number): Step {
       if (!equalBytes(node.path, key.subarray(depth, end))) return ABSENT
       depth = end
     }
-    const child = node.kind === 'branch' ? node.children[key[depth++]!] : node.child
+    const child = node.kind === 'branch' ? childAt(node, key[depth++]!) : node.child
     if (child === undefined) return ABSENT
     if (child.kind === 'stub') return { next: child.ref, depth }
     node = child

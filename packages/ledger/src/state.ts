@@ -369,11 +369,13 @@ function assertAbsent(trie: Trie, place: Uint8Array, what: string): void {
   )
 }
 
-function accountNodes(store: Store): NodeSource {
+/** Nodes of the account trie, as `openTrie` wants them. */
+export function accountNodes(store: Store): NodeSource {
   return { node: (path, hash) => readNode(store, nodeKey(NO_BYTES, path, hash)) }
 }
 
-function storageNodes(store: Store, owner: Uint8Array): NodeSource {
+/** Nodes of the storage trie of the account with this hashed address. */
+export function storageNodes(store: Store, owner: Uint8Array): NodeSource {
   return { node: (path, hash) => readNode(store, nodeKey(owner, path, hash)) }
 }
 

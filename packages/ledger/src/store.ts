@@ -21,43 +21,39 @@ export const SCHEMA_VERSION = 1
 /** CRC-32 (IEEE 802.3) of the bytes, continuing from the CRC of what came before. */
 export type Crc32 = (bytes: Uint8Array, before?: number) => number
 
-/** Letters of the kinds of record. One kind never shares a letter with another. */
+/** Letters (ASCII) of the kinds of record. One kind never shares a letter with another. */
 export const KIND = {
   /** What the store is: schema version, genesis hash, mode. */
-  meta: letter('m'),
+  meta: 0x6d,
   /** The last block that is wholly on disk. */
-  head: letter('z'),
+  head: 0x7a,
   /** height -> RLP of the header as it was sealed. */
-  header: letter('d'),
+  header: 0x64,
   /** height -> RLP of the body. */
-  body: letter('b'),
+  body: 0x62,
   /** height -> 20 bytes for the sender of each transaction, recovered once. */
-  senders: letter('f'),
+  senders: 0x66,
   /** height -> RLP list of receipts. */
-  receipts: letter('r'),
+  receipts: 0x72,
   /** block hash -> height. */
-  blockHash: letter('h'),
+  blockHash: 0x68,
   /** transaction hash -> height and index. */
-  transaction: letter('t'),
+  transaction: 0x74,
   /** keccak(address) -> RLP of the account at the head. */
-  account: letter('a'),
+  account: 0x61,
   /** keccak(address) keccak(slot) -> value at the head, without leading zeros. */
-  slot: letter('s'),
+  slot: 0x73,
   /** code hash -> code. */
-  code: letter('c'),
+  code: 0x63,
   /** path, hash -> height of writing and RLP of a node of the account trie. */
-  node: letter('n'),
+  node: 0x6e,
   /** keccak(address), path, hash -> the same of a node of that account's storage trie. */
-  storageNode: letter('N'),
+  storageNode: 0x4e,
   /** height -> keys of the trie nodes that this block made obsolete. Pruned mode only. */
-  obsolete: letter('o'),
+  obsolete: 0x6f,
 } as const
 
 export type Kind = (typeof KIND)[keyof typeof KIND]
-
-function letter(text: string): number {
-  return text.charCodeAt(0)
-}
 
 /** Key of a record that is identified by bytes. */
 export function keyOf(kind: Kind, ...parts: readonly Uint8Array[]): Uint8Array {

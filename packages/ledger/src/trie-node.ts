@@ -11,12 +11,32 @@ import { bytesToHex } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import { rlpBytesSize, rlpHeadSize, splitRlpList, writeRlpBytes, writeRlpHead } from './rlp.ts'
 
+/**
+ * A branch keeps its encoding and reads the hashes of its children out of it: sixteen small
+ * objects for each of some thousand branches a block would cost more than all hashing.
+ */
 export interface BranchNode {
   readonly kind: 'branch'
   ref: Uint8Array | undefined
-  /** 16 places. Unloaded children are put in place of their stubs as they are read. */
-  readonly children: (TrieNode | undefined)[]
+  /**
+   * RLP with hashes only and no value, of this node or of the one that it was made from; undefined
+   * if that has another form, and then every child is in `children`.
+   */
+  base: Uint8Array | undefined
+  /** Bit i: `base` has a hash at nibble i. */
+  baseMask: number
+  /** Children that are loaded, or not in `base`. */
+  children: (TrieNode | undefined)[] | undefined
+  /** Bit i: there is a child at nibble i. */
+  readonly mask: number
+  /** Bit i: `children[i]` counts and not `base`. 0 once the node has its ref. */
+  changed: number
   readonly value: Uint8Array | undefined
+  /**
+   * Length of path below which nothing is loaded under this node; NOT_TRIMMED if that is not
+   * known. Spares unloading from visiting what was not touched since the last time.
+   */
+  trimmedTo: number
 }
 
 export interface ExtensionNode {
@@ -46,6 +66,8 @@ export interface StubNode {
 export type TrieNode = BranchNode | ExtensionNode | LeafNode | StubNode
 export type LoadedNode = Exclude<TrieNode, StubNode>
 
+export const NOT_TRIMMED = -1
+
 /** Size of a hash; encodings below it are embedded in the parent. */
 export const REF_BYTES = 32
 
@@ -57,11 +79,70 @@ export function newExtension(path: Uint8Array, child: TrieNode): ExtensionNode {
   return { kind: 'extension', ref: undefined, path, child }
 }
 
+/** A branch of children that are all given. */
 export function newBranch(
   children: (TrieNode | undefined)[],
   value: Uint8Array | undefined,
 ): BranchNode {
-  return { kind: 'branch', ref: undefined, children, value }
+  let mask = 0
+  for (let i = 0; i < 16; i++) if (children[i] !== undefined) mask |= 1 << i
+  return branch(undefined, undefined, 0, children, mask, mask, value)
+}
+
+/** A new branch that differs from a stored one in the children of the bits `changed`. */
+export function changedBranch(
+  from: BranchNode,
+  children: (TrieNode | undefined)[] | undefined,
+  mask: number,
+  changed: number,
+  value: Uint8Array | undefined,
+): BranchNode {
+  return branch(undefined, from.base, from.baseMask, children, mask, changed, value)
+}
+
+/** The same branch with other children in memory. */
+export function withLoaded(
+  from: BranchNode,
+  children: (TrieNode | undefined)[] | undefined,
+): BranchNode {
+  return branch(from.ref, from.base, from.baseMask, children, from.mask, 0, from.value)
+}
+
+/** Made in one place, so that all branches have one shape for the engine. */
+function branch(
+  ref: Uint8Array | undefined,
+  base: Uint8Array | undefined,
+  baseMask: number,
+  children: (TrieNode | undefined)[] | undefined,
+  mask: number,
+  changed: number,
+  value: Uint8Array | undefined,
+): BranchNode {
+  const trimmedTo = NOT_TRIMMED
+  return { kind: 'branch', ref, base, baseMask, children, mask, changed, value, trimmedTo }
+}
+
+/** The child at a nibble, a stub if it is not in memory; undefined if there is none. */
+export function childAt(node: BranchNode, nibble: number): TrieNode | undefined {
+  if (((node.mask >> nibble) & 1) === 0) return undefined
+  const child = node.children?.[nibble]
+  if (child !== undefined) return child
+  const at = hashPosition(node.base!, node.baseMask, nibble)
+  return { kind: 'stub', ref: node.base!.slice(at, at + REF_BYTES) }
+}
+
+/** Where a branch's encoding of hashes only has the hash of a nibble. */
+function hashPosition(base: Uint8Array, mask: number, nibble: number): number {
+  const head = base.length > 257 ? 3 : 2
+  return head + 1 + nibble + REF_BYTES * bitCount(mask & ((1 << nibble) - 1))
+}
+
+/** Bits that are set in 16. */
+export function bitCount(mask: number): number {
+  let bits = mask - ((mask >> 1) & 0x5555)
+  bits = (bits & 0x3333) + ((bits >> 2) & 0x3333)
+  bits = (bits + (bits >> 4)) & 0x0f0f
+  return (bits + (bits >> 8)) & 0x1f
 }
 
 /** Two nibbles a byte, high first. */
@@ -85,10 +166,15 @@ export function bytesOfNibbles(nibbles: ArrayLike<number>): Uint8Array {
 /** Hex-prefix encoding of a path (yellow paper, appendix C). */
 export function encodePath(path: Uint8Array, isLeaf: boolean): Uint8Array {
   const bytes = new Uint8Array((path.length >> 1) + 1)
-  const odd = path.length & 1
-  bytes[0] = (isLeaf ? 0x20 : 0) | (odd === 1 ? 0x10 | path[0]! : 0)
-  for (let i = odd, at = 1; i < path.length; i += 2) bytes[at++] = (path[i]! << 4) | path[i + 1]!
+  writePath(bytes, 0, path, isLeaf)
   return bytes
+}
+
+function writePath(out: Uint8Array, start: number, path: Uint8Array, isLeaf: boolean): void {
+  const odd = path.length & 1
+  let at = start
+  out[at++] = (isLeaf ? 0x20 : 0) | (odd === 1 ? 0x10 | path[0]! : 0)
+  for (let i = odd; i < path.length; i += 2) out[at++] = (path[i]! << 4) | path[i + 1]!
 }
 
 /**
@@ -111,38 +197,79 @@ export function decodePath(bytes: Uint8Array): { path: Uint8Array; isLeaf: boole
   return { path, isLeaf: (first & 0x20) !== 0 }
 }
 
-/** RLP of a node. Its children must have their refs. */
+/** RLP of a node. Its children must have their refs. The bytes may be the node's own: only read. */
 export function encodeNode(node: LoadedNode): Uint8Array {
-  if (node.kind === 'branch') return encodeBranch(node)
-  const path = encodePath(node.path, node.kind === 'leaf')
-  if (node.kind === 'leaf') {
-    const size = rlpBytesSize(path) + rlpBytesSize(node.value)
-    const out = new Uint8Array(rlpHeadSize(size) + size)
-    const at = writeRlpBytes(out, writeRlpHead(out, 0, 0xc0, size), path)
-    writeRlpBytes(out, at, node.value)
-    return out
+  if (node.kind === 'branch') {
+    return node.base !== undefined && node.changed === 0 ? node.base : encodeBranch(node)
   }
-  const ref = node.child.ref!
-  const size = rlpBytesSize(path) + refSize(ref)
+  const { path } = node
+  const isLeaf = node.kind === 'leaf'
+  const pathBytes = (path.length >> 1) + 1
+  const pathSize = pathBytes === 1 ? 1 : rlpHeadSize(pathBytes) + pathBytes
+  const size = pathSize + (isLeaf ? rlpBytesSize(node.value) : refSize(node.child.ref!))
   const out = new Uint8Array(rlpHeadSize(size) + size)
-  const at = writeRlpBytes(out, writeRlpHead(out, 0, 0xc0, size), path)
-  writeRef(out, at, ref)
+  let at = writeRlpHead(out, 0, 0xc0, size)
+  if (pathBytes > 1) at = writeRlpHead(out, at, 0x80, pathBytes)
+  writePath(out, at, path, isLeaf)
+  at += pathBytes
+  if (isLeaf) writeRlpBytes(out, at, node.value)
+  else writeRef(out, at, node.child.ref!)
   return out
 }
 
+/**
+ * RLP of a new branch whose children have their refs; from now on the branch reads their hashes
+ * out of it, if it has hashes only.
+ */
+export function settleBranch(node: BranchNode): Uint8Array {
+  const encoded = encodeBranch(node)
+  const { mask } = node
+  const size = 17 + REF_BYTES * bitCount(mask)
+  if (node.value === undefined && encoded.length === rlpHeadSize(size) + size) {
+    node.base = encoded
+    node.baseMask = mask
+  } else if (node.base !== undefined) {
+    const children: (TrieNode | undefined)[] = new Array(16)
+    for (let i = 0; i < 16; i++) children[i] = childAt(node, i)
+    node.children = children
+    node.base = undefined
+  }
+  node.changed = 0
+  return encoded
+}
+
 function encodeBranch(node: BranchNode): Uint8Array {
-  const { children, value } = node
+  const { base, baseMask, children, mask, changed, value } = node
+  if (base !== undefined && mask === baseMask && value === undefined) {
+    // Only hashes differ, as a rule: copy and patch.
+    const out = base.slice()
+    let bits = changed
+    while (bits !== 0) {
+      const nibble = 31 - Math.clz32(bits & -bits)
+      const ref = children![nibble]!.ref!
+      if (ref.length !== REF_BYTES) break
+      out.set(ref, hashPosition(base, baseMask, nibble))
+      bits &= bits - 1
+    }
+    if (bits === 0) return out
+  }
   let size = value === undefined ? 1 : rlpBytesSize(value)
   for (let i = 0; i < 16; i++) {
-    const child = children[i]
-    size += child === undefined ? 1 : refSize(child.ref!)
+    if (((mask >> i) & 1) === 0) size += 1
+    else size += children?.[i] === undefined ? REF_BYTES + 1 : refSize(children[i]!.ref!)
   }
   const out = new Uint8Array(rlpHeadSize(size) + size)
   let at = writeRlpHead(out, 0, 0xc0, size)
   for (let i = 0; i < 16; i++) {
-    const child = children[i]
-    if (child === undefined) out[at++] = 0x80
-    else at = writeRef(out, at, child.ref!)
+    const child = children?.[i]
+    if (((mask >> i) & 1) === 0) out[at++] = 0x80
+    else if (child !== undefined) at = writeRef(out, at, child.ref!)
+    else {
+      const from = hashPosition(base!, baseMask, i)
+      out[at] = 0x80 + REF_BYTES
+      out.set(base!.subarray(from, from + REF_BYTES), at + 1)
+      at += REF_BYTES + 1
+    }
   }
   if (value === undefined) out[at] = 0x80
   else writeRlpBytes(out, at, value)
@@ -161,17 +288,20 @@ function writeRef(out: Uint8Array, at: number, ref: Uint8Array): number {
 
 /**
  * The node that the bytes encode; children known by hash are stubs, embedded ones are decoded.
+ * Values are views of the bytes.
  * @param ref what the parent holds of it
  * @throws LedgerError LEDGER_RLP_INVALID or LEDGER_TRIE_NODE_INVALID if a trie could not have
  *   made these bytes
  */
 export function decodeNode(bytes: Uint8Array, ref: Uint8Array): LoadedNode {
+  const full = decodeHashBranch(bytes, ref)
+  if (full !== undefined) return full
   const items = splitRlpList(bytes)
   if (items.length === 17) return decodeBranch(items, ref)
   if (items.length !== 2) throw invalid(`a node cannot have ${items.length} items`)
   const { path, isLeaf } = decodePath(stringOf(items[0]!))
   if (isLeaf) {
-    const value = stringOf(items[1]!).slice()
+    const value = stringOf(items[1]!)
     if (value.length === 0) throw invalid('a leaf has no value')
     return { kind: 'leaf', ref, path, value }
   }
@@ -186,23 +316,49 @@ export function decodeNode(bytes: Uint8Array, ref: Uint8Array): LoadedNode {
 
 function decodeBranch(items: readonly Uint8Array[], ref: Uint8Array): BranchNode {
   const children: (TrieNode | undefined)[] = new Array(16)
-  let occupied = 0
+  let mask = 0
   for (let i = 0; i < 16; i++) {
     const child = decodeRef(items[i]!)
     children[i] = child
-    if (child !== undefined) occupied += 1
+    if (child !== undefined) mask |= 1 << i
   }
   const bytes = stringOf(items[16]!)
-  const value = bytes.length === 0 ? undefined : bytes.slice()
-  if (occupied + (value === undefined ? 0 : 1) < 2) throw invalid('a branch has fewer than 2 ways')
-  return { kind: 'branch', ref, children, value }
+  const value = bytes.length === 0 ? undefined : bytes
+  if (bitCount(mask) + (value === undefined ? 0 : 1) < 2) throw invalid('a branch has fewer than 2 ways')
+  return branch(ref, undefined, 0, children, mask, 0, value)
+}
+
+/**
+ * The common branch, without a value and with hashes only, read straight through: several times
+ * faster than by items. undefined if the bytes are anything else, valid or not.
+ */
+function decodeHashBranch(bytes: Uint8Array, ref: Uint8Array): BranchNode | undefined {
+  const { length } = bytes
+  const headSize = length > 258 ? 3 : 2
+  if (length < 2 + 56 || bytes[length - 1] !== 0x80) return undefined
+  if (headSize === 3) {
+    if (bytes[0] !== 0xf9 || ((bytes[1]! << 8) | bytes[2]!) !== length - 3) return undefined
+  } else if (bytes[0] !== 0xf8 || bytes[1] !== length - 2) return undefined
+  let mask = 0
+  let at = headSize
+  for (let i = 0; i < 16; i++) {
+    const head = bytes[at]
+    at += 1
+    if (head === 0xa0) {
+      mask |= 1 << i
+      at += REF_BYTES
+    } else if (head !== 0x80) return undefined
+  }
+  if (at !== length - 1) return undefined
+  // Two hashes at least, since the length is 58 or more. A copy: the bytes may be part of a buffer
+  // that is larger, or used again.
+  return branch(ref, bytes.slice(), mask, undefined, mask, 0, undefined)
 }
 
 function decodeRef(item: Uint8Array): TrieNode | undefined {
   const first = item[0]!
   if (item.length === 1 && first === 0x80) return undefined
   if (item.length === REF_BYTES + 1 && first === 0x80 + REF_BYTES) {
-    // A copy of 32 bytes lives on the engine's heap: smaller and faster than a view.
     return { kind: 'stub', ref: item.slice(1) }
   }
   if (first >= 0xc0 && item.length < REF_BYTES) return decodeNode(item, item.slice())

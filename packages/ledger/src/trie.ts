@@ -11,19 +11,25 @@ import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256, keccak256Hex 
 import { rlpScalar } from './rlp.ts'
 import {
   type BranchNode,
+  bitCount,
   bytesOfNibbles,
+  changedBranch,
+  childAt,
   decodeNode,
   type ExtensionNode,
   encodeNode,
   type LeafNode,
   type LoadedNode,
   missingNode,
+  NOT_TRIMMED,
   newBranch,
   newExtension,
   newLeaf,
   nibblesOf,
   REF_BYTES,
+  settleBranch,
   type TrieNode,
+  withLoaded,
 } from './trie-node.ts'
 
 /** Where nodes that are not in memory come from. */
@@ -54,7 +60,7 @@ export interface TrieUpdate {
 export interface WrittenNode {
   /** Nibbles from the root. */
   readonly path: Uint8Array
-  /** 32 bytes. */
+  /** 32 bytes. Only to be read, like the rest: the trie keeps them. */
   readonly hash: Uint8Array
   readonly encoded: Uint8Array
 }
@@ -103,7 +109,8 @@ export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
 export function proveTrie(trie: Trie, key: Uint8Array): Uint8Array[] {
   const proof: Uint8Array[] = []
   walk(trie, nibblesOf(key), (node) => {
-    if (node.ref?.length === REF_BYTES) proof.push(encodeNode(node))
+    // A copy, since the node may keep its encoding.
+    if (node.ref?.length === REF_BYTES) proof.push(encodeNode(node).slice())
   })
   return proof
 }
@@ -149,7 +156,7 @@ export function updateTrie(trie: Trie, updates: readonly TrieUpdate[]): TrieChan
 export function unloadTrie(trie: Trie, depth: number): Trie {
   const { node } = trie.loaded
   if (node === undefined) return trie
-  const trimmed = trim(node, depth)
+  const trimmed = trim(node, 0, depth)
   return trimmed === node ? trie : { ...trie, loaded: { node: trimmed } }
 }
 
@@ -199,19 +206,33 @@ function load(source: NodeSource, node: TrieNode, path: Uint8Array): LoadedNode 
   return decodeNode(bytes, node.ref)
 }
 
-/** The child at a nibble, loaded and kept. `path` is the child's. */
-function loadChild(source: NodeSource, branch: BranchNode, i: number, path: Uint8Array) {
-  const child = branch.children[i]
+/** The child towards `key`, loaded and kept; the branch is at path length `depth`. */
+function loadChild(
+  source: NodeSource,
+  branch: BranchNode,
+  key: Uint8Array,
+  depth: number,
+): LoadedNode | undefined {
+  const nibble = key[depth]!
+  const child = childAt(branch, nibble)
+  branch.trimmedTo = NOT_TRIMMED
   if (child?.kind !== 'stub') return child
-  const loaded = load(source, child, path)
-  branch.children[i] = loaded
+  const loaded = load(source, child, key.subarray(0, depth + 1))
+  branch.children ??= new Array(16)
+  branch.children[nibble] = loaded
   return loaded
 }
 
-function loadOnly(source: NodeSource, extension: ExtensionNode, path: Uint8Array): LoadedNode {
+/** The child of an extension, loaded and kept; the child is at path length `depth`. */
+function loadOnly(
+  source: NodeSource,
+  extension: ExtensionNode,
+  key: Uint8Array,
+  depth: number,
+): LoadedNode {
   const { child } = extension
   if (child.kind !== 'stub') return child
-  const loaded = load(source, child, path)
+  const loaded = load(source, child, key.subarray(0, depth))
   extension.child = loaded
   return loaded
 }
@@ -229,12 +250,12 @@ function walk(
     if (node.kind === 'leaf') return
     if (node.kind === 'branch') {
       if (depth === key.length) return
+      node = loadChild(trie.source, node, key, depth)
       depth += 1
-      node = loadChild(trie.source, node, key[depth - 1]!, key.subarray(0, depth))
     } else {
       if (commonLength(key, depth, node.path) < node.path.length) return
       depth += node.path.length
-      node = loadOnly(trie.source, node, key.subarray(0, depth))
+      node = loadOnly(trie.source, node, key, depth)
     }
   }
 }
@@ -251,7 +272,7 @@ function* entriesOf(
     if (node.value !== undefined && from.length === 0) yield [bytesOfNibbles(path), node.value]
     const first = from[0] ?? 0
     for (let i = first; i < 16; i++) {
-      const child = node.children[i]
+      const child = childAt(node, i)
       const rest = i === first ? from.subarray(1) : new Uint8Array(0)
       if (child !== undefined) yield* entriesOf(source, child, [...path, i], rest)
     }
@@ -345,8 +366,17 @@ function changeLeaf(
   lo: number,
   hi: number,
 ): LoadedNode | undefined {
-  const prefix = batch.keys[lo]!.subarray(0, depth)
-  const ownKey = joinPaths(prefix, leaf.path)
+  const firstKey = batch.keys[lo]!
+  if (hi - lo === 1) {
+    const value = batch.values[lo]
+    const isHere = equalBytes(leaf.path, firstKey.subarray(depth))
+    if (isHere ? sameValue(leaf.value, value) : value === undefined) return leaf
+    if (isHere) {
+      replace(batch, leaf, firstKey, depth)
+      return value && newLeaf(leaf.path, value)
+    }
+  }
+  const ownKey = joinPaths(firstKey.subarray(0, depth), leaf.path)
   const pairs: Pair[] = []
   let own: Uint8Array | undefined = leaf.value
   let isPlaced = false
@@ -363,7 +393,7 @@ function changeLeaf(
   }
   if (!isPlaced && own !== undefined) pairs.push({ key: ownKey, value: own })
   if (own !== undefined && pairs.length === 1 && equalBytes(own, leaf.value)) return leaf
-  replace(batch, leaf, prefix)
+  replace(batch, leaf, firstKey, depth)
   return build(pairs, depth, 0, pairs.length)
 }
 
@@ -381,7 +411,6 @@ function changeExtension(
   while (lo < hi && values[lo] === undefined && leavesPath(lo)) lo += 1
   while (lo < hi && values[hi - 1] === undefined && leavesPath(hi - 1)) hi -= 1
   if (lo === hi) return node
-  const prefix = keys[lo]!.subarray(0, depth)
   // In sorted keys the first and the last share the least.
   const common = Math.min(
     commonLength(keys[lo]!, depth, path),
@@ -389,13 +418,13 @@ function changeExtension(
   )
   if (common === path.length) {
     const below = depth + path.length
-    const child = loadOnly(batch.source, node, keys[lo]!.subarray(0, below))
+    const child = loadOnly(batch.source, node, keys[lo]!, below)
     const next = change(batch, child, below, lo, hi)
     if (next === child) return node
-    replace(batch, node, prefix)
+    replace(batch, node, keys[lo]!, depth)
     return extend(path, next)
   }
-  replace(batch, node, prefix)
+  replace(batch, node, keys[lo]!, depth)
   const children: (TrieNode | undefined)[] = new Array(16).fill(undefined)
   const rest = path.slice(common + 1)
   children[path[common]!] = rest.length === 0 ? node.child : newExtension(rest, node.child)
@@ -411,9 +440,8 @@ function changeBranch(
   hi: number,
 ): LoadedNode | undefined {
   const { keys } = batch
-  const prefix = keys[lo]!.subarray(0, depth)
   let children: (TrieNode | undefined)[] | undefined
-  let { value } = node
+  let { value, mask, changed } = node
   let from = lo
   if (keys[lo]!.length === depth) {
     value = batch.values[lo]
@@ -423,40 +451,43 @@ function changeBranch(
     const nibble = keys[from]![depth]!
     let to = from + 1
     while (to < hi && keys[to]![depth] === nibble) to += 1
-    const child = loadChild(batch.source, node, nibble, keys[from]!.subarray(0, depth + 1))
+    const child = loadChild(batch.source, node, keys[from]!, depth)
     const next = change(batch, child, depth + 1, from, to)
     if (next !== child) {
-      children ??= node.children.slice()
+      children ??= node.children?.slice() ?? new Array(16)
       children[nibble] = next
+      changed |= 1 << nibble
+      mask = next === undefined ? mask & ~(1 << nibble) : mask | (1 << nibble)
     }
     from = to
   }
   if (children === undefined && sameValue(value, node.value)) return node
-  replace(batch, node, prefix)
-  return collapse(batch, prefix, children ?? node.children.slice(), value)
+  replace(batch, node, keys[lo]!, depth)
+  changed &= mask
+  const next = changedBranch(node, children ?? node.children?.slice(), mask, changed, value)
+  return bitCount(mask) + (value === undefined ? 0 : 1) > 1
+    ? next
+    : collapse(batch, keys[lo]!, depth, next)
 }
 
-/** A branch in its canonical form: with fewer than two ways it is another kind of node. */
+/**
+ * What becomes of a branch with fewer than two ways; its path is the first `depth` nibbles of
+ * `key`.
+ */
 function collapse(
   batch: Batch,
-  prefix: Uint8Array,
-  children: (TrieNode | undefined)[],
-  value: Uint8Array | undefined,
+  key: Uint8Array,
+  depth: number,
+  node: BranchNode,
 ): LoadedNode | undefined {
-  let only = -1
-  let count = 0
-  for (let i = 0; i < 16; i++) {
-    if (children[i] === undefined) continue
-    only = i
-    count += 1
-  }
-  if (count > 1 || (count === 1 && value !== undefined)) return newBranch(children, value)
-  if (count === 0) return value === undefined ? undefined : newLeaf(new Uint8Array(0), value)
-  const step = Uint8Array.of(only)
-  const path = joinPaths(prefix, step)
-  const child = load(batch.source, children[only]!, path)
+  const { mask, value } = node
+  if (mask === 0) return value && newLeaf(new Uint8Array(0), value)
+  const nibble = 31 - Math.clz32(mask)
+  const step = Uint8Array.of(nibble)
+  const path = joinPaths(key.subarray(0, depth), step)
+  const child = load(batch.source, childAt(node, nibble)!, path)
   // A leaf or extension takes the nibble into its own path and so becomes another node.
-  if (child.kind !== 'branch') replace(batch, child, path)
+  if (child.kind !== 'branch') replace(batch, child, path, path.length)
   return extend(step, child)
 }
 
@@ -496,8 +527,9 @@ function build(
 }
 
 /** Notes a node that was stored; new ones have no ref, embedded ones a short one. */
-function replace(batch: Batch, node: LoadedNode, path: Uint8Array): void {
-  if (node.ref?.length === REF_BYTES) batch.replaced.push({ path: path.slice(), hash: node.ref })
+function replace(batch: Batch, node: LoadedNode, key: Uint8Array, depth: number): void {
+  const { ref } = node
+  if (ref?.length === REF_BYTES) batch.replaced.push({ path: key.slice(0, depth), hash: ref })
 }
 
 /**
@@ -511,12 +543,15 @@ function seal(
   written: WrittenNode[] | undefined,
 ): void {
   if (node.kind === 'branch') {
-    const { children } = node
-    for (let i = 0; i < 16; i++) {
-      const child = children[i]
-      if (child === undefined || child.kind === 'stub' || child.ref !== undefined) continue
-      path[depth] = i
-      seal(child, path, depth + 1, written)
+    let bits = node.changed
+    while (bits !== 0) {
+      const nibble = 31 - Math.clz32(bits & -bits)
+      const child = node.children![nibble]!
+      if (child.kind !== 'stub' && child.ref === undefined) {
+        path[depth] = nibble
+        seal(child, path, depth + 1, written)
+      }
+      bits &= bits - 1
     }
   } else if (
     node.kind === 'extension' &&
@@ -526,7 +561,7 @@ function seal(
     path.set(node.path, depth)
     seal(node.child, path, depth + node.path.length, written)
   }
-  const encoded = encodeNode(node)
+  const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
   if (encoded.length < REF_BYTES && depth > 0) {
     node.ref = encoded
     return
@@ -536,26 +571,36 @@ function seal(
   written?.push({ path: path.slice(0, depth), hash, encoded })
 }
 
-function trim(node: TrieNode, depth: number): TrieNode {
+/** @param depth path length of the node; `limit` that of the deepest to keep */
+function trim(node: TrieNode, depth: number, limit: number): TrieNode {
+  const { ref } = node
   // What is embedded came with its parent and costs little.
-  if (node.kind === 'stub' || node.kind === 'leaf' || node.ref!.length < REF_BYTES) {
-    return depth < 0 && node.ref!.length === REF_BYTES ? { kind: 'stub', ref: node.ref! } : node
-  }
-  if (depth < 0) return { kind: 'stub', ref: node.ref! }
+  if (node.kind === 'stub' || ref!.length < REF_BYTES) return node
+  if (depth > limit) return { kind: 'stub', ref: ref! }
+  if (node.kind === 'leaf') return node
   if (node.kind === 'extension') {
-    const child = trim(node.child, depth - node.path.length)
-    return child === node.child ? node : { ...node, child }
+    const child = trim(node.child, depth + node.path.length, limit)
+    return child === node.child ? node : { kind: 'extension', ref, path: node.path, child }
   }
+  if (node.trimmedTo === limit || node.children === undefined) return node
+  const trimmed = trimChildren(node, depth, limit)
+  trimmed.trimmedTo = limit
+  return trimmed
+}
+
+function trimChildren(node: BranchNode, depth: number, limit: number): BranchNode {
+  // Below the limit goes everything that can be had again from the encoding.
+  if (depth === limit && node.base !== undefined) return withLoaded(node, undefined)
   let children: (TrieNode | undefined)[] | undefined
   for (let i = 0; i < 16; i++) {
-    const child = node.children[i]
+    const child = node.children![i]
     if (child === undefined || child.kind === 'stub') continue
-    const next = trim(child, depth - 1)
+    const next = trim(child, depth + 1, limit)
     if (next === child) continue
-    children ??= node.children.slice()
+    children ??= node.children!.slice()
     children[i] = next
   }
-  return children === undefined ? node : { ...node, children }
+  return children === undefined ? node : withLoaded(node, children)
 }
 
 // --- paths ---
