@@ -8,7 +8,18 @@
  * Single writer: the caller (the runner's mailbox) appends one block at a time.
  */
 
-import { bytesToHex, type Hash, hexToBytes, type WorldChanges, ZERO_HASH } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  type Fork,
+  type Hash,
+  hexToBytes,
+  type Precompile,
+  precompilesOf,
+  type RecoverPublicKey,
+  type WorldChanges,
+  ZERO_HASH,
+} from '@vellum/evm'
 import {
   type Block,
   decodeBody,
@@ -90,6 +101,8 @@ export interface Chain {
   head(): SealedHeader
   /** Transactions in all blocks. */
   transactionCount(): number
+  /** Native contracts of a fork, with this host's cryptography. One map for each fork. */
+  precompiles(fork: Fork): ReadonlyMap<Address, Precompile>
   /** The rules of the block with this number and time. */
   rulesAt(number: number, timestamp: number): ChainRules
   header(number: number): SealedHeader | undefined
@@ -122,7 +135,8 @@ export interface ChainOptions {
   readonly disk: KeyValue
   readonly crc32: Crc32
   readonly scheme: SealScheme
-  readonly crypto: SenderRecovery
+  /** Its `recoverPublicKey`, if it has one, serves the ECRECOVER contract. */
+  readonly crypto: SenderRecovery & { readonly recoverPublicKey?: RecoverPublicKey }
   /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
   readonly retainedBlocks: number | undefined
 }
@@ -212,9 +226,20 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
   const rulesAt = (number: number, timestamp: number): ChainRules =>
     blockRules(genesis, number, timestamp)
 
-  const executionPorts = () => ({
+  const nativeContracts = new Map<Fork, ReadonlyMap<Address, Precompile>>()
+  function precompiles(fork: Fork): ReadonlyMap<Address, Precompile> {
+    const known = nativeContracts.get(fork)
+    if (known !== undefined) return known
+    const { recoverPublicKey } = crypto
+    const made = precompilesOf(fork, recoverPublicKey ? { recover: recoverPublicKey } : {})
+    nativeContracts.set(fork, made)
+    return made
+  }
+
+  const executionPorts = (fork: Fork) => ({
     reader: state.head().reader,
     crypto,
+    precompiles: precompiles(fork),
     blockHash: (number: number): Hash => hashAt(number) ?? ZERO_HASH,
   })
 
@@ -231,7 +256,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       const verdict = verify()
       if (!verdict.ok) return verdict
     }
-    const execution = beginBlock(header, rules, executionPorts())
+    const execution = beginBlock(header, rules, executionPorts(rules.fork))
     let outcome: BlockOutcome
     try {
       for (const tx of block.transactions) execution.add(tx)
@@ -296,6 +321,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     retainedBlocks,
     head: () => head,
     transactionCount: () => transactionCount,
+    precompiles,
     rulesAt,
     header,
     numberOf: (hash) => {
@@ -337,7 +363,11 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       const rules = rulesAt(head.header.number + 1, request.timestamp)
       return buildBlock(
         { ...request, parent: head.header, parentHash: head.hash, rules },
-        { ...executionPorts(), pool, prepare: (out, height) => state.prepare(out.changes, height) },
+        {
+          ...executionPorts(rules.fork),
+          pool,
+          prepare: (out, height) => state.prepare(out.changes, height),
+        },
       )
     },
     sealed: (built, sealedHeader) => ({

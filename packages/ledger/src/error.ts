@@ -11,6 +11,8 @@ export type LedgerErrorCode =
   | 'LEDGER_SIGNATURE_INVALID'
   /** Not 32 bytes, 0, or not below the order of secp256k1. */
   | 'LEDGER_PRIVATE_KEY_INVALID'
+  /** EIP-712 data that does not fit its types; `details.path` names the place. */
+  | 'LEDGER_TYPED_DATA_INVALID'
   /** A type of transaction that the fork does not have yet. */
   | 'LEDGER_TRANSACTION_TYPE_UNSUPPORTED'
   | 'LEDGER_CHAIN_ID'

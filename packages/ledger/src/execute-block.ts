@@ -17,6 +17,7 @@ import {
   hexToBytes,
   isAtLeast,
   NO_BYTES,
+  type Precompile,
   type World,
   type WorldChanges,
   type WorldReader,
@@ -47,6 +48,8 @@ export type BlockEnvironment = Pick<
 export interface BlockExecutionPorts {
   readonly reader: WorldReader
   readonly crypto: SenderRecovery
+  /** Native contracts of the block's fork; the machine's own if absent. */
+  readonly precompiles?: ReadonlyMap<Address, Precompile>
   /** Hash of an earlier block, at most 256 back. */
   readonly blockHash: (number: number) => Hash
 }
@@ -104,7 +107,14 @@ export function beginBlock(
     blobBaseFee: blobFee,
     blockHash: ports.blockHash,
   }
-  const evm = createEvm({ fork, chainId, block, world })
+  const { precompiles } = ports
+  const evm = createEvm({
+    fork,
+    chainId,
+    block,
+    world,
+    ...(precompiles === undefined ? {} : { precompiles }),
+  })
   const context: ExecutionContext = {
     fork,
     chainId,

@@ -229,5 +229,20 @@ export {
   type WrittenNode,
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-node.ts'
-export { type BlockRules, expectedBaseFee, verifyBody, verifyHeader } from './validate.ts'
+export {
+  encodeTypedStruct,
+  formatStructType,
+  type TypedData,
+  type TypedDataDomain,
+  type TypedDataField,
+  type TypedDataTypes,
+  typedDataHash,
+} from './typed-data.ts'
+export {
+  type BlockRules,
+  expectedBaseFee,
+  expectedExcessBlobGas,
+  verifyBody,
+  verifyHeader,
+} from './validate.ts'
 export { type StateCount, verifyState } from './verify-state.ts'

@@ -324,7 +324,8 @@ function decodeBranch(items: readonly Uint8Array[], ref: Uint8Array): BranchNode
   }
   const bytes = stringOf(items[16]!)
   const value = bytes.length === 0 ? undefined : bytes
-  if (bitCount(mask) + (value === undefined ? 0 : 1) < 2) throw invalid('a branch has fewer than 2 ways')
+  if (bitCount(mask) + (value === undefined ? 0 : 1) < 2)
+    throw invalid('a branch has fewer than 2 ways')
   return branch(ref, undefined, 0, children, mask, 0, value)
 }
 

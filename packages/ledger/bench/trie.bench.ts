@@ -1,0 +1,96 @@
+/**
+ * Times the trie: `node --conditions=source packages/ledger/bench/trie.bench.ts`.
+ * One line a measurement, `name key=value ...: median`, over fresh batches of random keys.
+ */
+
+import { performance } from 'node:perf_hooks'
+import { bytesToHex, keccak256 } from '@vellum/evm'
+import type { NodeSource, Trie, TrieUpdate } from '../src/trie.ts'
+import { EMPTY_ROOT, NO_NODES, openTrie, rootOfList, unloadTrie, updateTrie } from '../src/trie.ts'
+
+const ACCOUNT_BYTES = 70
+const BATCH = 1_000
+const ROUNDS = 15
+
+const sizes = (process.argv[2] ?? '100000,1000000').split(',').map(Number)
+for (const accounts of sizes) measureUpdates(accounts)
+measureRootOfList(200)
+
+function measureUpdates(accounts: number): void {
+  const nodes = new Map<string, Uint8Array>()
+  const source: NodeSource = { node: (_, hash) => nodes.get(bytesToHex(hash)) }
+  let trie: Trie = openTrie(EMPTY_ROOT, source)
+  const built = timed(() => {
+    for (let from = 0; from < accounts; from += 50_000) {
+      const updates: TrieUpdate[] = []
+      for (let i = from; i < Math.min(accounts, from + 50_000); i++) updates.push(update(i, 0))
+      const change = updateTrie(trie, updates)
+      for (const { hash, encoded } of change.written) nodes.set(bytesToHex(hash), encoded)
+      trie = unloadTrie(change.trie, 4)
+    }
+  })
+  report(`trie.build accounts=${accounts}`, [built])
+
+  const inMemory: number[] = []
+  const unloading: number[] = []
+  let written = 0
+  let random = 12345
+  const next = (): number => {
+    random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0
+    return random
+  }
+  for (let round = 1; round <= ROUNDS; round++) {
+    const updates = new Map<number, TrieUpdate>()
+    while (updates.size < BATCH) {
+      const i = Math.floor((next() / 2 ** 32) * accounts)
+      updates.set(i, update(i, round))
+    }
+    const batch = [...updates.values()]
+    let change = updateTrie(trie, [])
+    inMemory.push(timed(() => (change = updateTrie(trie, batch))))
+    written += change.written.length
+    for (const { hash, encoded } of change.written) nodes.set(bytesToHex(hash), encoded)
+    unloading.push(timed(() => (trie = unloadTrie(change.trie, 4))))
+  }
+  report(`trie.update accounts=${accounts} batch=${BATCH} loaded=4`, inMemory)
+  report(`trie.unload accounts=${accounts} depth=4`, unloading)
+  console.log(`trie.written accounts=${accounts}: ${Math.round(written / ROUNDS)} nodes a batch`)
+}
+
+function measureRootOfList(count: number): void {
+  const values = Array.from({ length: count }, (_, i) => {
+    const value = new Uint8Array(120).fill(i)
+    value[0] = i >> 8
+    return value
+  })
+  const times = Array.from({ length: 50 }, () => timed(() => rootOfList(values)))
+  report(`trie.rootOfList count=${count} bytes=120`, times)
+  const updates = values.map((value, i) => ({ key: Uint8Array.of(i >> 8, i), value }))
+  const plain = Array.from({ length: 50 }, () =>
+    timed(() => updateTrie(openTrie(EMPTY_ROOT, NO_NODES), updates)),
+  )
+  report(`trie.update empty batch=${count} bytes=120`, plain)
+}
+
+/** Key and value of an account, both spread as real ones are. */
+function update(i: number, round: number): TrieUpdate {
+  const name = new Uint8Array(8)
+  new DataView(name.buffer).setUint32(0, i)
+  const key = keccak256(name)
+  const value = new Uint8Array(ACCOUNT_BYTES)
+  value.set(key, 0)
+  value[ACCOUNT_BYTES - 1] = round + 1
+  return { key, value }
+}
+
+function timed(work: () => unknown): number {
+  const start = performance.now()
+  work()
+  return performance.now() - start
+}
+
+function report(name: string, times: readonly number[]): void {
+  const sorted = times.toSorted((a, b) => a - b)
+  const median = sorted[sorted.length >> 1]!
+  console.log(`${name}: ${median.toFixed(2)} ms, least ${sorted[0]!.toFixed(2)}`)
+}
