@@ -10,8 +10,10 @@ export interface NodeConfig {
   /** Directory of everything that the node keeps. */
   readonly dataDir: string
   readonly state: {
-    /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
-    readonly retainedBlocks: number | undefined
+    /** Which states are kept; undefined: as the directory was begun, or archive in a new one. */
+    readonly mode: StateMode | undefined
+    /** In pruned mode, blocks behind the head whose state is kept. */
+    readonly retainedBlocks: number
   }
   readonly blocks: {
     /** Least milliseconds from one block to the next; 0: as soon as a transaction waits. */
@@ -43,8 +45,12 @@ export interface NodeConfig {
   readonly logLevel: LogLevel
 }
 
+/** `archive` keeps every state, `pruned` those near the head. */
+export type StateMode = 'archive' | 'pruned'
+
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
+const STATE_MODES: readonly StateMode[] = ['archive', 'pruned']
 const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug']
 
 const HOUR_MS = 3_600_000
@@ -78,7 +84,8 @@ export function parseConfig(raw: unknown): NodeConfig {
 const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   dataDir: text('data/dev'),
   state: section<NodeConfig['state']>({
-    retainedBlocks: optional(whole(64, 10_000_000)),
+    mode: optional(oneOf(STATE_MODES)),
+    retainedBlocks: withDefault(1_024, whole(64, 10_000_000)),
   }),
   blocks: section<NodeConfig['blocks']>({
     periodMs: withDefault(0, whole(0, HOUR_MS)),

@@ -91,7 +91,13 @@ export function devGenesis(extraData: string): object {
       pragueTime: 0,
       osakaTime: 0,
       zeroBaseFee: true,
-      qbft: { blockperiodseconds: 1, epochlength: 30_000, requesttimeoutseconds: 4 },
+      // Under a second a block may have its parent's time: blocks come when there is work.
+      qbft: {
+        blockperiodseconds: 1,
+        xblockperiodmilliseconds: 1,
+        epochlength: 30_000,
+        requesttimeoutseconds: 4,
+      },
     },
     nonce: '0x0',
     timestamp: '0x0',

@@ -1,1 +1,31 @@
-export {}
+export { type NodeConfig, parseConfig, type StateMode } from './config.ts'
+export {
+  DEV_ACCOUNTS,
+  DEV_CHAIN_ID,
+  type DevAccount,
+  devGenesis,
+  devValidatorKey,
+} from './dev-chain.ts'
+export { NodeError, type NodeErrorCode, type NodeErrorDetails } from './error.ts'
+export {
+  type DataDirectory,
+  type DataDirectoryOptions,
+  openDataDirectory,
+} from './host/data-directory.ts'
+export { decryptKeystore, encryptKeystore } from './host/keystore.ts'
+export { type LevelKeyValue, openLevel } from './host/level.ts'
+export { type LevelFilesReport, verifyLevelFiles } from './host/level-files.ts'
+export { createRecoveryPool, type RecoveryPool } from './host/recovery-pool.ts'
+export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
+export { createNode, type NodeOptions, type VellumNode } from './node.ts'
+export type {
+  CancelTimer,
+  Clock,
+  HeadWitness,
+  LogFields,
+  Logger,
+  NodePorts,
+  Random,
+  Timers,
+} from './ports.ts'
+export { schemeOf, sealerOf, validatorOf } from './sealing.ts'

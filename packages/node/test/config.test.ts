@@ -6,7 +6,7 @@ describe('parseConfig', () => {
     const config = parseConfig({})
     expect(config).toMatchObject({
       dataDir: 'data/dev',
-      state: { retainedBlocks: undefined },
+      state: { mode: undefined, retainedBlocks: 1024 },
       blocks: { periodMs: 0, heartbeatMs: 60_000 },
       rpc: { host: '127.0.0.1', port: 8545 },
       logLevel: 'info',

@@ -13,3 +13,10 @@ export { createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts
 export { RpcError } from './error.ts'
 export { RPC_LIMITS, type RpcLimits } from './limits.ts'
 export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
+export {
+  type RpcServer,
+  SERVER_LIMITS,
+  type ServerLimits,
+  type ServerOptions,
+  startServer,
+} from './server.ts'

@@ -57,9 +57,10 @@ export function createHeadFile(path: string): HeadFile {
 
 /**
  * Opens an existing file.
+ * @param acceptDamage start anew instead of refusing a file without a valid slot
  * @throws NodeError NODE_STORE_DAMAGED if it holds neither a valid slot nor the zeros of creation
  */
-export function openHeadFile(path: string): HeadFile {
+export function openHeadFile(path: string, acceptDamage = false): HeadFile {
   const bytes = readFileSync(path)
   const slots = [slotAt(bytes, 0), slotAt(bytes, SLOT_DISTANCE)]
   const newest = slots
@@ -67,7 +68,7 @@ export function openHeadFile(path: string): HeadFile {
     .sort((a, b) => b.counter - a.counter)
     .at(0)
   const isFresh = bytes.length === SLOT_DISTANCE + SLOT_BYTES && bytes.every((byte) => byte === 0)
-  if (newest === undefined && !isFresh) {
+  if (newest === undefined && !isFresh && !acceptDamage) {
     throw new NodeError(
       'NODE_STORE_DAMAGED',
       `${path} is damaged: it should hold the last head of the chain; if the database beside it is known to be whole, run \`vellum verify --accept-head\`, else restore a backup of the data directory`,

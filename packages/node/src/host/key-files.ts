@@ -164,11 +164,12 @@ function promptPassword(question: string): Promise<Uint8Array> {
     const onData = (data: Buffer): void => {
       for (const byte of data) {
         if (byte === 0x0d || byte === 0x0a || byte === 0x04) {
-          return finish(() => resolve(Uint8Array.from(typed)))
+          finish(() => resolve(Uint8Array.from(typed)))
+          return
         }
         if (byte === 0x03) {
-          const cancelled = new NodeError('NODE_KEYSTORE_PASSWORD', 'cancelled')
-          return finish(() => reject(cancelled))
+          finish(() => reject(new NodeError('NODE_KEYSTORE_PASSWORD', 'cancelled')))
+          return
         }
         if (byte === 0x7f || byte === 0x08) typed.pop()
         else typed.push(byte)

@@ -1,0 +1,145 @@
+/** A node over this machine's real disk and clock, without its RPC server. */
+
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { crc32 } from 'node:zlib'
+import {
+  createStore,
+  type Genesis,
+  LedgerError,
+  parseGenesis,
+  type Secp256k1,
+} from '@vellum/ledger'
+import type { NodeConfig } from '../config.ts'
+import { NodeError } from '../error.ts'
+import { createNode, type VellumNode } from '../node.ts'
+import type { Logger } from '../ports.ts'
+import { schemeOf, sealerOf } from '../sealing.ts'
+import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
+import { systemClock, systemTimers } from './machine.ts'
+import type { Progress } from './progress.ts'
+import { loadSystemCrypto } from './system.ts'
+import { CLIENT_VERSION } from './version.ts'
+
+export interface LocalNode {
+  readonly node: VellumNode
+  readonly genesis: Genesis
+  readonly directory: DataDirectory
+  readonly crypto: Secp256k1
+  /** Blocks behind the head whose state is kept; undefined: all. */
+  readonly retainedBlocks: number | undefined
+  /** Stops making blocks, finishes what is being written, frees the directory. */
+  close(): Promise<void>
+}
+
+export interface LocalNodeOptions {
+  readonly config: NodeConfig
+  readonly log: Logger
+  readonly progress: Progress
+  /** Private key that seals blocks, 32 bytes; undefined: the node makes none. */
+  readonly validatorKey?: Uint8Array
+  /** See `DataDirectoryOptions`. */
+  readonly acceptHead?: boolean
+}
+
+/** How long the note of the head may lag behind on the disk itself; see `head-file.ts`. */
+const HEAD_SYNC_MS = 2_000
+
+/**
+ * The genesis of a data directory.
+ * @throws NodeError NODE_STORE_MISSING, NODE_FILE_INVALID; LedgerError LEDGER_GENESIS_INVALID
+ */
+export function readGenesis(dataDir: string): Genesis {
+  const path = genesisPath(dataDir)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ENOENT') throw unreadable(path, cause)
+    throw new NodeError(
+      'NODE_STORE_MISSING',
+      `${dataDir} holds no chain; begin one with \`vellum init --genesis FILE --data-dir ${dataDir}\``,
+      { directory: dataDir },
+    )
+  }
+  return parseGenesisText(text, path)
+}
+
+/** @throws NodeError NODE_FILE_INVALID naming the place in the file */
+export function parseGenesisText(text: string, path: string): Genesis {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+  try {
+    return parseGenesis(json)
+  } catch (cause) {
+    throw cause instanceof LedgerError ? unreadable(path, cause) : cause
+  }
+}
+
+function unreadable(path: string, cause: unknown): NodeError {
+  const reason = (cause as Error).message
+  return new NodeError(
+    'NODE_FILE_INVALID',
+    `the genesis file ${path} cannot be used: ${reason}`,
+    { path },
+    { cause },
+  )
+}
+
+/** Opens the directory's chain. @throws NodeError or LedgerError saying what is wrong and what to do */
+export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNode> {
+  const { config, log, progress, validatorKey } = options
+  const genesis = readGenesis(config.dataDir)
+  const { crypto, fallbackReason } = loadSystemCrypto()
+  if (fallbackReason !== undefined) {
+    log.warn('signatures are computed in JavaScript, forty times slower', { fallbackReason })
+  }
+  const directory = await openDataDirectory(config.dataDir, {
+    threads: Math.min(4, availableParallelism()),
+    acceptHead: options.acceptHead ?? false,
+    onProgress: progress.bytes('verifying the database'),
+  })
+  const { disk, heads } = directory
+  try {
+    const retainedBlocks = retainedBlocksOf(config, directory)
+    const node = await createNode(
+      {
+        blocks: config.blocks,
+        retainedBlocks,
+        genesis,
+        scheme: schemeOf(genesis, crypto),
+        sealer: validatorKey && sealerOf(genesis, validatorKey, crypto),
+        clientVersion: CLIENT_VERSION,
+      },
+      { clock: systemClock, timers: systemTimers, log, disk, heads, crc32, crypto },
+    )
+    const syncing = setInterval(() => heads.sync(), HEAD_SYNC_MS)
+    syncing.unref()
+    return {
+      node,
+      genesis,
+      directory,
+      crypto,
+      retainedBlocks,
+      close: async () => {
+        clearInterval(syncing)
+        await node.stop()
+        await directory.close()
+      },
+    }
+  } catch (error) {
+    await directory.close()
+    throw error
+  }
+}
+
+/** What was asked for, or else what the directory was begun with. */
+function retainedBlocksOf({ state }: NodeConfig, { disk }: DataDirectory): number | undefined {
+  if (state.mode === 'archive') return undefined
+  if (state.mode === 'pruned') return state.retainedBlocks
+  return createStore(disk, crc32).meta()?.retainedBlocks
+}
