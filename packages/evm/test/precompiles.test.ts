@@ -242,6 +242,12 @@ describe('BN254', () => {
     }
   })
 
+  test('pairing refuses a point of G2 whose y is 0', () => {
+    const point = new Uint8Array(192)
+    point[127] = 1
+    expect(pairing!.run(point)).toBeUndefined()
+  })
+
   test('pairing is bilinear, and 1 for no pairs and for infinity', () => {
     const product = concatBytes(g1(6n), g2(7n), g1(order - 2n), g2(21n))
     expect(pairing!.run(product)).toEqual(ONE)

@@ -75,14 +75,14 @@ function decodeG2(bytes: Uint8Array): PointG2 | undefined {
   }
   const x = Fp2.fromBigTuple([parts[1]!, parts[0]!])
   const y = Fp2.fromBigTuple([parts[3]!, parts[2]!])
-  const point = G2.fromAffine({ x, y })
   try {
+    const point = G2.fromAffine({ x, y })
     point.assertValidity()
+    return point
   } catch {
-    // Off the curve, or on it outside the group.
+    // Off the curve (a y of 0 is found when the point is made), or on it outside the group.
     return undefined
   }
-  return point
 }
 
 function encodeG1(point: PointG1): Uint8Array {
