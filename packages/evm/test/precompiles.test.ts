@@ -263,6 +263,17 @@ describe('BN254', () => {
     expect(pairing!.run(new Uint8Array(191))).toBeUndefined()
   })
 
+  test('pairing fails for a point off the twist, whatever its coordinates', () => {
+    const numbers = [0n, 1n, bn254.fields.Fp.ORDER - 1n]
+    for (const x of numbers) {
+      for (const y of numbers) {
+        if (x === 0n && y === 0n) continue
+        const point = concatBytes(word(0n), word(x), word(0n), word(y))
+        expect(pairing!.run(concatBytes(g1(1n), point))).toBeUndefined()
+      }
+    }
+  })
+
   /** The first x = n + 0u with a point: its order divides the large cofactor times the order. */
   function twistPointOutsideGroup(): Uint8Array {
     const { Fp2 } = bn254.fields
