@@ -1,0 +1,312 @@
+/**
+ * The chain of execution-apis' rpc-compat suite as a backend: its blocks as they lie in the file, and
+ * the head's state rebuilt from the list of accounts. Blocks are not executed, so there are no
+ * receipts and no older states.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { type AccountChange, type Address, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
+import {
+  blobBaseFee,
+  blobScheduleAt,
+  blockRules,
+  type ChainRules,
+  createMemoryKeyValue,
+  createPool,
+  createSecp256k1,
+  createSimulator,
+  createState,
+  createStore,
+  decodeBlock,
+  decodeTransaction,
+  EMPTY_ROOT,
+  encodeBlock,
+  expectedBaseFee,
+  expectedExcessBlobGas,
+  FOREIGN,
+  GAS_PER_BLOB,
+  type Genesis,
+  genesisHeader,
+  type Header,
+  keccakHeaderHash,
+  openChain,
+  parseGenesis,
+  recoverSender,
+  type SealedBlock,
+  type SealedHeader,
+  type SignedTransaction,
+  type StateView,
+  splitRlpSequence,
+} from '@vellum/ledger'
+import type { Backend, BlockFees, ChainReader, RpcPorts } from '../src/index.ts'
+
+export const COMPAT_FOLDER = '../shared/conformance/rpc-compat'
+
+const crypto = createSecp256k1()
+
+/** Ports that stand still: time at 0, no randomness, turns of the event loop at once. */
+export function testPorts(): RpcPorts & { nowMs: () => number; time: { ms: number } } {
+  const time = { ms: 0 }
+  let drawn = 0
+  return {
+    time,
+    nowMs: () => time.ms,
+    nextTurn: () => Promise.resolve(),
+    randomBytes: (size) => new Uint8Array(size).fill(++drawn),
+    setTimer: (timeMs, callback) => {
+      const timer = setTimeout(callback, timeMs)
+      return () => clearTimeout(timer)
+    },
+    onInternalError: (error, method) => {
+      throw new Error(`internal error in ${method}`, { cause: error })
+    },
+  }
+}
+
+/** The backend of the `main` variant. */
+export async function loadCompatBackend(variant = 'main'): Promise<Backend> {
+  const folder = join(COMPAT_FOLDER, variant)
+  const genesis = parseGenesis(JSON.parse(readFileSync(join(folder, 'genesis.json'), 'utf8')))
+  const blocks = [...readBlocks(folder)]
+  const first = sealedGenesis(genesis, blocks[0]!.header.parentHash, folder)
+  const chain = [first, ...blocks]
+  const state = await loadState(join(folder, 'headstate.json'))
+  return compatBackend(genesis, storedChain(chain, state))
+}
+
+function* readBlocks(folder: string): Generator<SealedBlock> {
+  for (const encoded of splitRlpSequence(readFileSync(join(folder, 'chain.rlp')))) {
+    const block = decodeBlock(encoded)
+    const transactions = block.transactions.map((tx) => recoverSender(tx, crypto))
+    yield { ...block, transactions, hash: keccakHeaderHash(block.header), size: encoded.length }
+  }
+}
+
+/** The genesis block; its state is not rebuilt, as nothing here asks for it. */
+function sealedGenesis(genesis: Genesis, hash: Hash, folder: string): SealedBlock {
+  const known = readExchanges(join(folder, 'tests/debug_getRawHeader/get-genesis.io'))[0]!
+  const header = genesisHeader(genesis, stateRootOf(String(known.expected.result)))
+  if (keccakHeaderHash(header) !== hash) throw new Error('block 1 is not a child of the genesis')
+  const block = { header, transactions: [], ommers: [], withdrawals: undefined }
+  return { ...block, hash, size: encodeBlock(block).length }
+}
+
+/** The fourth item of an encoded header: after three items of 33, 33 and 21 bytes. */
+function stateRootOf(encodedHeader: string): Hash {
+  const start = 2 + 2 * (3 + 33 + 33 + 21 + 1)
+  return `0x${encodedHeader.slice(start, start + 64)}`
+}
+
+async function loadState(file: string): Promise<StateView> {
+  const { accounts, root } = JSON.parse(readFileSync(file, 'utf8')) as {
+    root: string
+    accounts: Record<
+      string,
+      { balance: string; nonce: number; code?: string; storage?: Record<string, string> }
+    >
+  }
+  const codes = new Map<Hash, Uint8Array>()
+  const changes = Object.entries(accounts).map(([address, account]): AccountChange => {
+    const code = hexToBytes(account.code ?? '0x')
+    codes.set(keccak256Hex(code), code)
+    const slots = Object.entries(account.storage ?? {}).map(
+      ([slot, value]) => [slot as Hash, BigInt(`0x${value.replace(/^0x/, '')}`)] as const,
+    )
+    return {
+      address: address.toLowerCase() as Address,
+      account: {
+        nonce: BigInt(account.nonce),
+        balance: BigInt(account.balance),
+        codeHash: keccak256Hex(code),
+      },
+      storageCleared: false,
+      slots: new Map(slots),
+    }
+  })
+  const disk = createMemoryKeyValue()
+  const state = createState({
+    store: createStore(disk, crc32),
+    root: EMPTY_ROOT,
+    recordsObsolete: false,
+  })
+  const prepared = state.prepare({ accounts: changes, codes }, 0)
+  if (prepared.root !== `0x${root}`) throw new Error('the rebuilt state has another root')
+  await disk.batch(prepared.writes)
+  state.commit(prepared)
+  return state.head()
+}
+
+/** A chain of stored blocks whose only state is that of the head. */
+function storedChain(blocks: readonly SealedBlock[], state: StateView): ChainPart {
+  const head: SealedHeader = blocks.at(-1)!
+  const byHash = new Map(blocks.map((block) => [block.hash, block.header.number]))
+  const located = new Map(
+    blocks.flatMap((block) =>
+      block.transactions.map(
+        ({ hash }, index) => [hash, { number: block.header.number, index }] as const,
+      ),
+    ),
+  )
+  return {
+    head: () => head,
+    header: (number) => blocks[number],
+    numberOf: (hash) => byHash.get(hash),
+    block: (number) => blocks[number],
+    receipts: () => undefined,
+    locate: (hash) => located.get(hash),
+    stateAt: (number) => {
+      if (number !== head.header.number) throw new Error('only the head state is there')
+      return state
+    },
+    onHead: () => () => {},
+  }
+}
+
+/**
+ * A variant whose rules the machine knows from its first block on, executed block by block: with
+ * receipts, logs and every state.
+ */
+export async function loadExecutedBackend(variant: string): Promise<Backend> {
+  const folder = join(COMPAT_FOLDER, variant)
+  const genesis = parseGenesis(JSON.parse(readFileSync(join(folder, 'genesis.json'), 'utf8')))
+  const chain = await openChain({
+    genesis,
+    disk: createMemoryKeyValue(),
+    crc32,
+    scheme: FOREIGN,
+    crypto,
+    retainedBlocks: undefined,
+  })
+  for (const block of readBlocks(folder)) {
+    const verdict = chain.execute(block)
+    if (!verdict.ok) throw new Error(`block ${block.header.number}: ${verdict.reason}`)
+    await chain.append(verdict.executed!)
+  }
+  return compatBackend(genesis, chain)
+}
+
+type ChainPart = Omit<ChainReader, 'fees' | 'nextFees'>
+
+function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
+  const listeners = new Set<(tx: SignedTransaction) => void>()
+  const nextRules = (after: Header): ChainRules =>
+    blockRules(genesis, after.number + 1, after.timestamp + 12)
+  const head = (): Header => chain.head().header
+  const pool = createPool({
+    state: () => chain.stateAt(head().number),
+    next: () => ({ rules: nextRules(head()), gasLimit: head().gasLimit }),
+  })
+
+  function fees(header: Header): BlockFees {
+    const schedule = blobScheduleAt(genesis.schedule, header.timestamp)
+    return {
+      baseFeePerGas: header.baseFeePerGas,
+      blobBaseFee:
+        header.excessBlobGas === undefined
+          ? undefined
+          : blobBaseFee(header.excessBlobGas, schedule),
+      blobGasMax: BigInt(schedule.max) * GAS_PER_BLOB,
+    }
+  }
+
+  function nextFees(header: Header): BlockFees {
+    if (header.baseFeePerGas === undefined) return fees(header)
+    const rules = nextRules(header)
+    const next = { ...header, baseFeePerGas: expectedBaseFee(header, rules) }
+    if (header.excessBlobGas === undefined) return fees(next)
+    return fees({ ...next, excessBlobGas: expectedExcessBlobGas(header, rules) })
+  }
+
+  return {
+    node: {
+      chainId: genesis.chainId,
+      clientVersion: 'vellum/test',
+      peerCount: () => 3,
+      syncing: () => undefined,
+    },
+    chain: { ...chain, fees, nextFees },
+    pool: {
+      submit: (encoded) => {
+        const tx = recoverSender(decodeTransaction(encoded), crypto)
+        pool.add(tx)
+        for (const listener of listeners) listener(tx)
+        return tx.hash
+      },
+      get: (hash) => pool.get(hash),
+      nonce: (address) => pool.nextNonce(address),
+      content: () => {
+        const { ready, gapped } = pool.content()
+        return { pending: bySender(ready), queued: bySender(gapped) }
+      },
+      size: () => ({ pending: pool.readyCount, queued: pool.size - pool.readyCount }),
+      feePerGasMin: () => 0n,
+      onTransaction: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+    },
+    simulator: createSimulator({
+      header: chain.header,
+      stateAt: chain.stateAt,
+      rulesAt: (number, timestamp) => blockRules(genesis, number, timestamp),
+      crypto,
+      nowMs: () => 0,
+    }),
+  }
+}
+
+function bySender(list: readonly SignedTransaction[]): Map<Address, SignedTransaction[]> {
+  const groups = new Map<Address, SignedTransaction[]>()
+  for (const tx of list) groups.set(tx.sender, [...(groups.get(tx.sender) ?? []), tx])
+  return groups
+}
+
+/** A request and the answer that the suite expects. */
+export interface Exchange {
+  readonly request: string
+  readonly expected: Record<string, unknown>
+  /** True: any answer that fits the schema will do. */
+  readonly isSpecOnly: boolean
+}
+
+export function readExchanges(file: string): Exchange[] {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const isSpecOnly = lines.some((line) => line.startsWith('// speconly:'))
+  const requests = lines.filter((line) => line.startsWith('>> ')).map((line) => line.slice(3))
+  const answers = lines.filter((line) => line.startsWith('<< ')).map((line) => line.slice(3))
+  return requests.map((request, i) => ({
+    request,
+    expected: JSON.parse(answers[i]!) as Record<string, unknown>,
+    isSpecOnly,
+  }))
+}
+
+/** All `.io` files of a variant: method, case and path, in order. */
+export function compatFiles(variant: string): { method: string; name: string; file: string }[] {
+  const folder = join(COMPAT_FOLDER, variant, 'tests')
+  return readdirSync(folder)
+    .sort()
+    .flatMap((method) =>
+      readdirSync(join(folder, method))
+        .sort()
+        .map((file) => ({
+          method,
+          name: `${method}/${file.replace('.io', '')}`,
+          file: join(folder, method, file),
+        })),
+    )
+}
+
+/** The answer without its error message: words are free, code and data are not. */
+export function withoutMessage(answer: unknown): unknown {
+  const { error, ...rest } = answer as { error?: Record<string, unknown> }
+  if (error === undefined) return rest
+  const { message: _words, ...facts } = error
+  return { ...rest, error: facts }
+}
+
+export function textBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
