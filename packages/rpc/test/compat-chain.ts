@@ -96,7 +96,7 @@ function sealedGenesis(genesis: Genesis, hash: Hash, folder: string): SealedBloc
 /** The fourth item of an encoded header: after three items of 33, 33 and 21 bytes. */
 function stateRootOf(encodedHeader: string): Hash {
   const start = 2 + 2 * (3 + 33 + 33 + 21 + 1)
-  return `0x${encodedHeader.slice(start, start + 64)}`
+  return `0x${encodedHeader.slice(start, start + 64)}` as Hash
 }
 
 async function loadState(file: string): Promise<StateView> {
