@@ -76,7 +76,8 @@ export function writeRlpHead(out: Uint8Array, at: number, base: number, size: nu
  * @throws LedgerError LEDGER_RLP_INVALID if the bytes are not exactly one canonical item, or
  *   lists nest deeper than `RLP_DEPTH_MAX`
  */
-export function decodeRlp(bytes: Uint8Array): RlpItem {
+export function decodeRlp(input: Uint8Array): RlpItem {
+  const bytes = plainBytes(input)
   const end = readHead(bytes, 0, bytes.length)
   if (end !== bytes.length) throw invalid('bytes follow the item', end)
   return readItem(bytes, headStart, end, headIsList, 0)
@@ -87,7 +88,8 @@ export function decodeRlp(bytes: Uint8Array): RlpItem {
  * each is not looked at: decode it in turn.
  * @throws LedgerError LEDGER_RLP_INVALID if the bytes are not exactly one list
  */
-export function splitRlpList(bytes: Uint8Array): Uint8Array[] {
+export function splitRlpList(input: Uint8Array): Uint8Array[] {
+  const bytes = plainBytes(input)
   const end = readHead(bytes, 0, bytes.length)
   if (!headIsList) throw invalid('a list was expected', 0)
   if (end !== bytes.length) throw invalid('bytes follow the item', end)
@@ -99,7 +101,8 @@ export function splitRlpList(bytes: Uint8Array): Uint8Array[] {
  * blocks; views of the input.
  * @throws LedgerError LEDGER_RLP_INVALID if an item is cut short or has a wrong head
  */
-export function splitRlpSequence(bytes: Uint8Array): Uint8Array[] {
+export function splitRlpSequence(input: Uint8Array): Uint8Array[] {
+  const bytes = plainBytes(input)
   return splitRange(bytes, 0, bytes.length)
 }
 
@@ -154,6 +157,15 @@ export function rlpNumber(item: RlpItem | undefined, field: string): number {
   const value = rlpBigInt(item, 8, field)
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw wrong(field, 'must be below 2^53')
   return Number(value)
+}
+
+/**
+ * The same memory as a `Uint8Array` and no subclass of it. Files and databases give Node's `Buffer`,
+ * whose `slice` shares memory where that of `Uint8Array` copies: it must not get past a decoder.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 // The head last read: two results more than a function returns, without an object for each item.

@@ -19,6 +19,7 @@ import { LedgerError } from './error.ts'
 import {
   decodeRlp,
   encodeRlp,
+  plainBytes,
   type RlpItem,
   rlpBigInt,
   rlpBytes,
@@ -131,7 +132,8 @@ const FIELD_COUNTS = [9, 11, 12, 14, 13] as const
  * @throws LedgerError LEDGER_RLP_INVALID, LEDGER_TRANSACTION_INVALID,
  *   LEDGER_TRANSACTION_TYPE_UNKNOWN or LEDGER_SIGNATURE_INVALID
  */
-export function decodeTransaction(bytes: Uint8Array): UnrecoveredTransaction {
+export function decodeTransaction(input: Uint8Array): UnrecoveredTransaction {
+  const bytes = plainBytes(input)
   const type = typeOf(bytes)
   const payload = type === 0 ? bytes : bytes.subarray(1)
   return fromFields(type, rlpList(decodeRlp(payload), 'transaction'), bytes)

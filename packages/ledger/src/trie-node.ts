@@ -9,7 +9,14 @@
 
 import { bytesToHex } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import { rlpBytesSize, rlpHeadSize, splitRlpList, writeRlpBytes, writeRlpHead } from './rlp.ts'
+import {
+  plainBytes,
+  rlpBytesSize,
+  rlpHeadSize,
+  splitRlpList,
+  writeRlpBytes,
+  writeRlpHead,
+} from './rlp.ts'
 
 /**
  * A branch keeps its encoding and reads the hashes of its children out of it: sixteen small
@@ -293,7 +300,8 @@ function writeRef(out: Uint8Array, at: number, ref: Uint8Array): number {
  * @throws LedgerError LEDGER_RLP_INVALID or LEDGER_TRIE_NODE_INVALID if a trie could not have
  *   made these bytes
  */
-export function decodeNode(bytes: Uint8Array, ref: Uint8Array): LoadedNode {
+export function decodeNode(input: Uint8Array, ref: Uint8Array): LoadedNode {
+  const bytes = plainBytes(input)
   const full = decodeHashBranch(bytes, ref)
   if (full !== undefined) return full
   const items = splitRlpList(bytes)
