@@ -242,7 +242,9 @@ function prepareSimulation(
   )
   const { fork, chainId, blobSchedule } = rules
   const state = ports.stateAt(query.number)
-  const precompiles = new Map(ports.precompiles?.(fork) ?? precompilesOf(fork))
+  const native = ports.precompiles?.(fork) ?? precompilesFor(fork)
+  const precompiles =
+    stateOverrides === undefined ? native : movePrecompiles(native, stateOverrides)
   const baseFee = changed.baseFeePerGas ?? header.baseFeePerGas ?? 0n
   const { price, feeCap } = feesOf(request, baseFee)
   const blobFee =
@@ -273,8 +275,12 @@ function prepareSimulation(
     return world
   }
 
-  if (stateOverrides !== undefined) movePrecompiles(precompiles, stateOverrides)
-  const initial = openWorld()
+  // Only estimates and access lists look at accounts outside an attempt.
+  let initial: World | undefined
+  const world = (): World => {
+    initial ??= openWorld()
+    return initial
+  }
 
   function attempt({ gas, accessList, tracer }: AttemptOptions): Attempt {
     const world = openWorld()
@@ -341,9 +347,9 @@ function prepareSimulation(
     feeCap,
     coinbase: block.coinbase,
     precompiles,
-    balance: (address) => initial.balance(address),
-    nonce: (address) => initial.nonce(address),
-    hasCode: (address) => initial.code(address).length > 0,
+    balance: (address) => world().balance(address),
+    nonce: (address) => world().nonce(address),
+    hasCode: (address) => world().code(address).length > 0,
     attempt,
   }
 }
@@ -427,8 +433,11 @@ function overrideAccounts(world: World, overrides: StateOverrides): void {
 }
 
 /** An overridden account is an ordinary one; its native contract moves, or goes (as go-ethereum). */
-function movePrecompiles(precompiles: Map<Address, Precompile>, overrides: StateOverrides): void {
-  const original = new Map(precompiles)
+function movePrecompiles(
+  original: ReadonlyMap<Address, Precompile>,
+  overrides: StateOverrides,
+): ReadonlyMap<Address, Precompile> {
+  const precompiles = new Map(original)
   for (const [address, { movePrecompileTo }] of overrides) {
     const precompile = original.get(address)
     if (movePrecompileTo !== undefined) {
@@ -441,6 +450,18 @@ function movePrecompiles(precompiles: Map<Address, Precompile>, overrides: State
     }
     if (precompile !== undefined && movePrecompileTo !== address) precompiles.delete(address)
   }
+  return precompiles
+}
+
+const PRECOMPILES = new Map<Fork, ReadonlyMap<Address, Precompile>>()
+
+/** The machine's own native contracts, made once a fork. */
+function precompilesFor(fork: Fork): ReadonlyMap<Address, Precompile> {
+  const known = PRECOMPILES.get(fork)
+  if (known !== undefined) return known
+  const made = precompilesOf(fork)
+  PRECOMPILES.set(fork, made)
+  return made
 }
 
 /** Spec: go-ethereum `eth/gasestimator`, `Estimate`. */
