@@ -39,7 +39,9 @@ export {
 export {
   type Chain,
   type ChainOptions,
+  type ChainPart,
   type ExecutedBlock,
+  type Measure,
   type NewHead,
   openChain,
   type SealedBlock,
@@ -228,7 +230,7 @@ export {
   updateTrie,
   type WrittenNode,
 } from './trie.ts'
-export { decodePath, encodePath } from './trie-node.ts'
+export { decodePath, encodePath } from './trie-path.ts'
 export {
   encodeTypedStruct,
   formatStructType,

@@ -18,7 +18,8 @@ import { type Account, decodeAccount } from './account.ts'
 import { LedgerError } from './error.ts'
 import { decodeRlp } from './rlp.ts'
 import { EMPTY_ROOT } from './trie.ts'
-import { childAt, decodeNode, type LoadedNode, nibblesOf, REF_BYTES } from './trie-node.ts'
+import { childAt, decodeNode, type LoadedNode, REF_BYTES } from './trie-node.ts'
+import { nibblesOf } from './trie-path.ts'
 
 export type ProofVerdict<Value> =
   /** undefined: proven to be absent. */

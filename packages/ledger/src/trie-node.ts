@@ -7,7 +7,6 @@
  * hashed; no node changes once it has one.
  */
 
-import { bytesToHex } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import {
   plainBytes,
@@ -17,6 +16,7 @@ import {
   writeRlpBytes,
   writeRlpHead,
 } from './rlp.ts'
+import { decodePath, writePath } from './trie-path.ts'
 
 /**
  * A branch keeps its encoding and reads the hashes of its children out of it: sixteen small
@@ -150,58 +150,6 @@ export function bitCount(mask: number): number {
   bits = (bits & 0x3333) + ((bits >> 2) & 0x3333)
   bits = (bits + (bits >> 4)) & 0x0f0f
   return (bits + (bits >> 8)) & 0x1f
-}
-
-/** Two nibbles a byte, high first. */
-export function nibblesOf(key: Uint8Array): Uint8Array {
-  const nibbles = new Uint8Array(key.length * 2)
-  for (let i = 0; i < key.length; i++) {
-    const byte = key[i]!
-    nibbles[2 * i] = byte >> 4
-    nibbles[2 * i + 1] = byte & 15
-  }
-  return nibbles
-}
-
-/** Bytes of an even number of nibbles. */
-export function bytesOfNibbles(nibbles: ArrayLike<number>): Uint8Array {
-  const bytes = new Uint8Array(nibbles.length >> 1)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = (nibbles[2 * i]! << 4) | nibbles[2 * i + 1]!
-  return bytes
-}
-
-/** Hex-prefix encoding of a path (yellow paper, appendix C). */
-export function encodePath(path: Uint8Array, isLeaf: boolean): Uint8Array {
-  const bytes = new Uint8Array((path.length >> 1) + 1)
-  writePath(bytes, 0, path, isLeaf)
-  return bytes
-}
-
-function writePath(out: Uint8Array, start: number, path: Uint8Array, isLeaf: boolean): void {
-  const odd = path.length & 1
-  let at = start
-  out[at++] = (isLeaf ? 0x20 : 0) | (odd === 1 ? 0x10 | path[0]! : 0)
-  for (let i = odd; i < path.length; i += 2) out[at++] = (path[i]! << 4) | path[i + 1]!
-}
-
-/**
- * Path of its hex-prefix encoding.
- * @throws LedgerError LEDGER_TRIE_NODE_INVALID if the flags or the padding are wrong
- */
-export function decodePath(bytes: Uint8Array): { path: Uint8Array; isLeaf: boolean } {
-  const first = bytes[0]
-  if (first === undefined || first > 0x3f) throw invalid('a path has wrong flags')
-  const odd = (first & 0x10) !== 0
-  if (!odd && (first & 0x0f) !== 0) throw invalid('a path has wrong padding')
-  const path = new Uint8Array(bytes.length * 2 - (odd ? 1 : 2))
-  let at = 0
-  if (odd) path[at++] = first & 15
-  for (let i = 1; i < bytes.length; i++) {
-    const byte = bytes[i]!
-    path[at++] = byte >> 4
-    path[at++] = byte & 15
-  }
-  return { path, isLeaf: (first & 0x20) !== 0 }
 }
 
 /** RLP of a node. Its children must have their refs. The bytes may be the node's own: only read. */
@@ -381,19 +329,6 @@ function stringOf(item: Uint8Array): Uint8Array {
   if (first < 0xb8) return item.subarray(1)
   if (first < 0xc0) return item.subarray(1 + first - 0xb7)
   throw invalid('a byte string was expected')
-}
-
-/** For messages: nibbles as hex digits. */
-export function formatPath(path: Uint8Array): string {
-  return Array.from(path, (nibble) => nibble.toString(16)).join('')
-}
-
-/** The error for a node that should be in the store. */
-export function missingNode(path: Uint8Array, hash: Uint8Array): LedgerError {
-  return new LedgerError('LEDGER_TRIE_NODE_MISSING', 'a trie node is not in the store', {
-    path: formatPath(path),
-    hash: bytesToHex(hash),
-  })
 }
 
 function invalid(reason: string): LedgerError {

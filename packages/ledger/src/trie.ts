@@ -7,41 +7,32 @@
  * once, from the bottom up.
  */
 
-import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256, keccak256Hex } from '@vellum/evm'
+import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
 import { rlpScalar } from './rlp.ts'
 import {
+  build,
+  change,
+  type Pair,
+  type ReplacedNode,
+  seal,
+  sortedBatch,
+  type TrieUpdate,
+  type WrittenNode,
+} from './trie-batch.ts'
+import {
   type BranchNode,
-  bitCount,
-  bytesOfNibbles,
-  changedBranch,
   childAt,
-  decodeNode,
-  type ExtensionNode,
   encodeNode,
-  type LeafNode,
   type LoadedNode,
-  missingNode,
-  NOT_TRIMMED,
-  newBranch,
-  newExtension,
-  newLeaf,
-  nibblesOf,
   REF_BYTES,
-  settleBranch,
   type TrieNode,
   withLoaded,
 } from './trie-node.ts'
+import { bytesOfNibbles, commonLength, compareNibbles, nibblesOf } from './trie-path.ts'
+import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
-/** Where nodes that are not in memory come from. */
-export interface NodeSource {
-  /**
-   * RLP of a node, or undefined if it is not there. The trie trusts the bytes: the store answers
-   * for their integrity.
-   * @param path nibbles from the root to the node
-   * @param hash 32 bytes
-   */
-  node(path: Uint8Array, hash: Uint8Array): Uint8Array | undefined
-}
+export type { ReplacedNode, TrieUpdate, WrittenNode } from './trie-batch.ts'
+export { NO_NODES, type NodeSource } from './trie-source.ts'
 
 /** A trie at one root. Treat `loaded` as private: it is filled as nodes are read. */
 export interface Trie {
@@ -49,24 +40,6 @@ export interface Trie {
   readonly source: NodeSource
   readonly loaded: { node: TrieNode | undefined }
 }
-
-export interface TrieUpdate {
-  readonly key: Uint8Array
-  /** undefined (or no bytes) deletes. */
-  readonly value: Uint8Array | undefined
-}
-
-/** A node that is new in a version of the trie. Embedded nodes are part of their parents. */
-export interface WrittenNode {
-  /** Nibbles from the root. */
-  readonly path: Uint8Array
-  /** 32 bytes. Only to be read, like the rest: the trie keeps them. */
-  readonly hash: Uint8Array
-  readonly encoded: Uint8Array
-}
-
-/** A stored node that the next version does not refer to. */
-export type ReplacedNode = Omit<WrittenNode, 'encoded'>
 
 export interface TrieChange {
   readonly trie: Trie
@@ -77,9 +50,6 @@ export interface TrieChange {
 
 /** Root of the trie without entries: keccak256 of the RLP of no bytes. */
 export const EMPTY_ROOT: Hash = keccak256Hex(Uint8Array.of(0x80))
-
-/** A source of nothing, for tries built from scratch. */
-export const NO_NODES: NodeSource = { node: () => undefined }
 
 /** The trie with this root; nothing is read until it is needed. */
 export function openTrie(root: Hash, source: NodeSource): Trie {
@@ -189,51 +159,11 @@ function encodedIndex(i: number): Uint8Array {
   return out
 }
 
-// --- reading ---
-
 function loadRoot(trie: Trie): LoadedNode | undefined {
   const { node } = trie.loaded
   if (node?.kind !== 'stub') return node
   const loaded = load(trie.source, node, new Uint8Array(0))
   trie.loaded.node = loaded
-  return loaded
-}
-
-function load(source: NodeSource, node: TrieNode, path: Uint8Array): LoadedNode {
-  if (node.kind !== 'stub') return node
-  const bytes = source.node(path, node.ref)
-  if (bytes === undefined) throw missingNode(path, node.ref)
-  return decodeNode(bytes, node.ref)
-}
-
-/** The child towards `key`, loaded and kept; the branch is at path length `depth`. */
-function loadChild(
-  source: NodeSource,
-  branch: BranchNode,
-  key: Uint8Array,
-  depth: number,
-): LoadedNode | undefined {
-  const nibble = key[depth]!
-  const child = childAt(branch, nibble)
-  branch.trimmedTo = NOT_TRIMMED
-  if (child?.kind !== 'stub') return child
-  const loaded = load(source, child, key.subarray(0, depth + 1))
-  branch.children ??= new Array(16)
-  branch.children[nibble] = loaded
-  return loaded
-}
-
-/** The child of an extension, loaded and kept; the child is at path length `depth`. */
-function loadOnly(
-  source: NodeSource,
-  extension: ExtensionNode,
-  key: Uint8Array,
-  depth: number,
-): LoadedNode {
-  const { child } = extension
-  if (child.kind !== 'stub') return child
-  const loaded = load(source, child, key.subarray(0, depth))
-  extension.child = loaded
   return loaded
 }
 
@@ -290,287 +220,6 @@ function* entriesOf(
   } else if (order > 0) yield* entriesOf(source, node.child, below, new Uint8Array(0))
 }
 
-// --- changing ---
-
-interface Pair {
-  readonly key: Uint8Array
-  readonly value: Uint8Array
-}
-
-/** Updates in ascending order of their keys, as nibbles; no value deletes. */
-interface Batch {
-  readonly keys: readonly Uint8Array[]
-  readonly values: readonly (Uint8Array | undefined)[]
-  readonly keyLengthMax: number
-  readonly source: NodeSource
-  readonly replaced: ReplacedNode[]
-}
-
-function sortedBatch(
-  updates: readonly TrieUpdate[],
-  source: NodeSource,
-  replaced: ReplacedNode[],
-): Batch {
-  let sorted = updates
-  for (let i = 1; i < updates.length; i++) {
-    const order = compareNibbles(updates[i - 1]!.key, updates[i]!.key)
-    if (order >= 0) {
-      sorted = [...updates].sort((a, b) => compareNibbles(a.key, b.key))
-      break
-    }
-  }
-  const keys: Uint8Array[] = []
-  const values: (Uint8Array | undefined)[] = []
-  let keyLengthMax = 0
-  for (const { key, value } of sorted) {
-    const nibbles = nibblesOf(key)
-    const last = keys.at(-1)
-    if (last !== undefined && equalBytes(last, nibbles)) {
-      throw new Error('assertion: the keys of one update differ')
-    }
-    keys.push(nibbles)
-    values.push(value !== undefined && value.length > 0 ? value : undefined)
-    if (nibbles.length > keyLengthMax) keyLengthMax = nibbles.length
-  }
-  return { keys, values, keyLengthMax, source, replaced }
-}
-
-/**
- * Applies the updates `lo` to `hi` (exclusive, at least one), whose keys share their first `depth`
- * nibbles, to the node at that path. The very same node comes back if nothing changed.
- */
-function change(
-  batch: Batch,
-  node: LoadedNode | undefined,
-  depth: number,
-  lo: number,
-  hi: number,
-): LoadedNode | undefined {
-  if (node === undefined) {
-    const pairs: Pair[] = []
-    for (let i = lo; i < hi; i++) {
-      const value = batch.values[i]
-      if (value !== undefined) pairs.push({ key: batch.keys[i]!, value })
-    }
-    return build(pairs, depth, 0, pairs.length)
-  }
-  if (node.kind === 'branch') return changeBranch(batch, node, depth, lo, hi)
-  if (node.kind === 'leaf') return changeLeaf(batch, node, depth, lo, hi)
-  return changeExtension(batch, node, depth, lo, hi)
-}
-
-function changeLeaf(
-  batch: Batch,
-  leaf: LeafNode,
-  depth: number,
-  lo: number,
-  hi: number,
-): LoadedNode | undefined {
-  const firstKey = batch.keys[lo]!
-  if (hi - lo === 1) {
-    const value = batch.values[lo]
-    const isHere = equalBytes(leaf.path, firstKey.subarray(depth))
-    if (isHere ? sameValue(leaf.value, value) : value === undefined) return leaf
-    if (isHere) {
-      replace(batch, leaf, firstKey, depth)
-      return value && newLeaf(leaf.path, value)
-    }
-  }
-  const ownKey = joinPaths(firstKey.subarray(0, depth), leaf.path)
-  const pairs: Pair[] = []
-  let own: Uint8Array | undefined = leaf.value
-  let isPlaced = false
-  for (let i = lo; i < hi; i++) {
-    const key = batch.keys[i]!
-    const value = batch.values[i]
-    const order = compareNibbles(ownKey, key)
-    if (order === 0) own = value
-    if (order <= 0 && !isPlaced) {
-      isPlaced = true
-      if (own !== undefined) pairs.push({ key: ownKey, value: own })
-    }
-    if (order !== 0 && value !== undefined) pairs.push({ key, value })
-  }
-  if (!isPlaced && own !== undefined) pairs.push({ key: ownKey, value: own })
-  if (own !== undefined && pairs.length === 1 && equalBytes(own, leaf.value)) return leaf
-  replace(batch, leaf, firstKey, depth)
-  return build(pairs, depth, 0, pairs.length)
-}
-
-function changeExtension(
-  batch: Batch,
-  node: ExtensionNode,
-  depth: number,
-  lo: number,
-  hi: number,
-): LoadedNode | undefined {
-  const { keys, values } = batch
-  const { path } = node
-  // Deletions of what is not there must not split the extension.
-  const leavesPath = (i: number): boolean => commonLength(keys[i]!, depth, path) < path.length
-  while (lo < hi && values[lo] === undefined && leavesPath(lo)) lo += 1
-  while (lo < hi && values[hi - 1] === undefined && leavesPath(hi - 1)) hi -= 1
-  if (lo === hi) return node
-  // In sorted keys the first and the last share the least.
-  const common = Math.min(
-    commonLength(keys[lo]!, depth, path),
-    commonLength(keys[hi - 1]!, depth, path),
-  )
-  if (common === path.length) {
-    const below = depth + path.length
-    const child = loadOnly(batch.source, node, keys[lo]!, below)
-    const next = change(batch, child, below, lo, hi)
-    if (next === child) return node
-    replace(batch, node, keys[lo]!, depth)
-    return extend(path, next)
-  }
-  replace(batch, node, keys[lo]!, depth)
-  const children: (TrieNode | undefined)[] = new Array(16).fill(undefined)
-  const rest = path.slice(common + 1)
-  children[path[common]!] = rest.length === 0 ? node.child : newExtension(rest, node.child)
-  const branch = newBranch(children, undefined)
-  return extend(path.slice(0, common), changeBranch(batch, branch, depth + common, lo, hi))
-}
-
-function changeBranch(
-  batch: Batch,
-  node: BranchNode,
-  depth: number,
-  lo: number,
-  hi: number,
-): LoadedNode | undefined {
-  const { keys } = batch
-  let children: (TrieNode | undefined)[] | undefined
-  let { value, mask, changed } = node
-  let from = lo
-  if (keys[lo]!.length === depth) {
-    value = batch.values[lo]
-    from += 1
-  }
-  while (from < hi) {
-    const nibble = keys[from]![depth]!
-    let to = from + 1
-    while (to < hi && keys[to]![depth] === nibble) to += 1
-    const child = loadChild(batch.source, node, keys[from]!, depth)
-    const next = change(batch, child, depth + 1, from, to)
-    if (next !== child) {
-      children ??= node.children?.slice() ?? new Array(16)
-      children[nibble] = next
-      changed |= 1 << nibble
-      mask = next === undefined ? mask & ~(1 << nibble) : mask | (1 << nibble)
-    }
-    from = to
-  }
-  if (children === undefined && sameValue(value, node.value)) return node
-  replace(batch, node, keys[lo]!, depth)
-  changed &= mask
-  const next = changedBranch(node, children ?? node.children?.slice(), mask, changed, value)
-  return bitCount(mask) + (value === undefined ? 0 : 1) > 1
-    ? next
-    : collapse(batch, keys[lo]!, depth, next)
-}
-
-/**
- * What becomes of a branch with fewer than two ways; its path is the first `depth` nibbles of
- * `key`.
- */
-function collapse(
-  batch: Batch,
-  key: Uint8Array,
-  depth: number,
-  node: BranchNode,
-): LoadedNode | undefined {
-  const { mask, value } = node
-  if (mask === 0) return value && newLeaf(new Uint8Array(0), value)
-  const nibble = 31 - Math.clz32(mask)
-  const step = Uint8Array.of(nibble)
-  const path = joinPaths(key.subarray(0, depth), step)
-  const child = load(batch.source, childAt(node, nibble)!, path)
-  // A leaf or extension takes the nibble into its own path and so becomes another node.
-  if (child.kind !== 'branch') replace(batch, child, path, path.length)
-  return extend(step, child)
-}
-
-/** The node with more nibbles in front of it. */
-function extend(path: Uint8Array, node: LoadedNode | undefined): LoadedNode | undefined {
-  if (node === undefined || path.length === 0) return node
-  if (node.kind === 'branch') return newExtension(path, node)
-  const joined = joinPaths(path, node.path)
-  return node.kind === 'leaf' ? newLeaf(joined, node.value) : newExtension(joined, node.child)
-}
-
-/** The node of the pairs `lo` to `hi`, ascending, whose keys share their first `depth` nibbles. */
-function build(
-  pairs: readonly Pair[],
-  depth: number,
-  lo: number,
-  hi: number,
-): LoadedNode | undefined {
-  if (lo === hi) return undefined
-  const first = pairs[lo]!
-  if (hi - lo === 1) return newLeaf(first.key.slice(depth), first.value)
-  const last = pairs[hi - 1]!.key
-  let split = depth
-  while (split < first.key.length && first.key[split] === last[split]) split += 1
-  const children: (TrieNode | undefined)[] = new Array(16).fill(undefined)
-  const ends = first.key.length === split
-  let from = ends ? lo + 1 : lo
-  while (from < hi) {
-    const nibble = pairs[from]!.key[split]!
-    let to = from + 1
-    while (to < hi && pairs[to]!.key[split] === nibble) to += 1
-    children[nibble] = build(pairs, split + 1, from, to)
-    from = to
-  }
-  const branch = newBranch(children, ends ? first.value : undefined)
-  return split === depth ? branch : newExtension(first.key.slice(depth, split), branch)
-}
-
-/** Notes a node that was stored; new ones have no ref, embedded ones a short one. */
-function replace(batch: Batch, node: LoadedNode, key: Uint8Array, depth: number): void {
-  const { ref } = node
-  if (ref?.length === REF_BYTES) batch.replaced.push({ path: key.slice(0, depth), hash: ref })
-}
-
-/**
- * Gives every new node its ref, from the bottom up. The root has a hash however short it is.
- * @param path nibbles to the node in its first `depth` places
- */
-function seal(
-  node: LoadedNode,
-  path: Uint8Array,
-  depth: number,
-  written: WrittenNode[] | undefined,
-): void {
-  if (node.kind === 'branch') {
-    let bits = node.changed
-    while (bits !== 0) {
-      const nibble = 31 - Math.clz32(bits & -bits)
-      const child = node.children![nibble]!
-      if (child.kind !== 'stub' && child.ref === undefined) {
-        path[depth] = nibble
-        seal(child, path, depth + 1, written)
-      }
-      bits &= bits - 1
-    }
-  } else if (
-    node.kind === 'extension' &&
-    node.child.kind !== 'stub' &&
-    node.child.ref === undefined
-  ) {
-    path.set(node.path, depth)
-    seal(node.child, path, depth + node.path.length, written)
-  }
-  const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
-  if (encoded.length < REF_BYTES && depth > 0) {
-    node.ref = encoded
-    return
-  }
-  const hash = keccak256(encoded)
-  node.ref = hash
-  written?.push({ path: path.slice(0, depth), hash, encoded })
-}
-
 /** @param depth path length of the node; `limit` that of the deepest to keep */
 function trim(node: TrieNode, depth: number, limit: number): TrieNode {
   const { ref } = node
@@ -601,36 +250,4 @@ function trimChildren(node: BranchNode, depth: number, limit: number): BranchNod
     children[i] = next
   }
   return children === undefined ? node : withLoaded(node, children)
-}
-
-// --- paths ---
-
-/** Nibbles that `path` shares with `key` from `depth` on. */
-function commonLength(key: Uint8Array, depth: number, path: Uint8Array): number {
-  const limit = Math.min(path.length, key.length - depth)
-  let i = 0
-  while (i < limit && key[depth + i] === path[i]) i += 1
-  return i
-}
-
-/** Order of two paths or keys: byte by byte, a prefix first. */
-function compareNibbles(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const difference = a[i]! - b[i]!
-    if (difference !== 0) return difference
-  }
-  return a.length - b.length
-}
-
-function joinPaths(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length)
-  joined.set(a)
-  joined.set(b, a.length)
-  return joined
-}
-
-function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return equalBytes(a, b)
 }

@@ -17,7 +17,7 @@ import {
   unloadTrie,
   updateTrie,
 } from '../src/trie.ts'
-import { encodePath, nibblesOf } from '../src/trie-node.ts'
+import { encodePath, nibblesOf } from '../src/trie-path.ts'
 
 const empty = (): Trie => openTrie(EMPTY_ROOT, NO_NODES)
 
