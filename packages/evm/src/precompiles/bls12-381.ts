@@ -10,6 +10,7 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { bigIntToBytes, bytesToBigInt } from '../bytes.ts'
 import { G1_DISCOUNTS, G2_DISCOUNTS } from './bls12-381-discounts.ts'
+import { GROUP_1, GROUP_2, isInGroup, multiScalar, type Term } from './bls12-381-groups.ts'
 import type { Precompile } from './precompile.ts'
 import { wordOfOne } from './precompile.ts'
 
@@ -19,6 +20,7 @@ const G2 = bls12_381.G2.Point
 type PointG1 = InstanceType<typeof G1>
 type PointG2 = InstanceType<typeof G2>
 type ElementFp2 = typeof Fp2.ZERO
+type MillerLines = ReturnType<typeof bls12_381.utils.calcPairingPrecomputes>
 
 const FP_BYTES = 64
 const FP2_BYTES = 128
@@ -62,7 +64,7 @@ export const g1MultiScalar: Precompile = {
   gas: (input) => multiScalarGas(input.length, G1_BYTES + SCALAR_BYTES, 12_000n, G1_DISCOUNTS),
   run(input) {
     const terms = decodeTerms(input, G1_BYTES, decodeGroupG1)
-    return terms && encodeG1(multiScalar(terms, G1.ZERO))
+    return terms && encodeG1(multiScalar(GROUP_1, terms))
   },
 }
 
@@ -71,7 +73,7 @@ export const g2MultiScalar: Precompile = {
   gas: (input) => multiScalarGas(input.length, G2_BYTES + SCALAR_BYTES, 22_500n, G2_DISCOUNTS),
   run(input) {
     const terms = decodeTerms(input, G2_BYTES, decodeGroupG2)
-    return terms && encodeG2(multiScalar(terms, G2.ZERO))
+    return terms && encodeG2(multiScalar(GROUP_2, terms))
   },
 }
 
@@ -80,16 +82,19 @@ export const pairing: Precompile = {
   gas: (input) => 37_700n + 32_600n * BigInt(Math.floor(input.length / PAIR_BYTES)),
   run(input) {
     if (input.length === 0 || input.length % PAIR_BYTES !== 0) return undefined
-    const pairs: { g1: PointG1; g2: PointG2 }[] = []
+    const pairs: [MillerLines, bigint, bigint][] = []
     for (let at = 0; at < input.length; at += PAIR_BYTES) {
       const g1 = decodeGroupG1(input.subarray(at, at + G1_BYTES))
       if (g1 === undefined) return undefined
       const g2 = decodeGroupG2(input.subarray(at + G1_BYTES, at + PAIR_BYTES))
       if (g2 === undefined) return undefined
-      // Pairing with infinity gives 1, which changes nothing; the library refuses to compute it.
-      if (!g1.is0() && !g2.is0()) pairs.push({ g1, g2 })
+      // Pairing with infinity gives 1, which changes nothing.
+      if (g1.is0() || g2.is0()) continue
+      pairs.push([bls12_381.utils.calcPairingPrecomputes(g2), g1.X, g1.Y])
     }
-    return Fp12.eql(bls12_381.pairingBatch(pairs), Fp12.ONE) ? wordOfOne() : new Uint8Array(32)
+    // The library's own pairing of a batch would check the subgroups once more.
+    const product = Fp12.finalExponentiate(bls12_381.millerLoopBatch(pairs))
+    return Fp12.eql(product, Fp12.ONE) ? wordOfOne() : new Uint8Array(32)
   },
 }
 
@@ -125,12 +130,6 @@ function multiScalarGas(
   return (BigInt(terms) * single * BigInt(discount)) / 1000n
 }
 
-interface Term<P> {
-  readonly point: P
-  /** Below the group order; the same for scalars that differ by a multiple of it. */
-  readonly scalar: bigint
-}
-
 function decodeTerms<P>(
   input: Uint8Array,
   pointBytes: number,
@@ -146,44 +145,6 @@ function decodeTerms<P>(
     terms.push({ point, scalar })
   }
   return terms
-}
-
-interface GroupPoint<P> {
-  add(other: P): P
-  double(): P
-  negate(): P
-  multiplyUnsafe(scalar: bigint): P
-}
-
-/**
- * Sum of products by buckets: for each window of bits, points with the same digit are added first,
- * so that the doublings and most additions are shared by all points.
- * Pippenger, "On the evaluation of powers and related problems", 1976.
- */
-function multiScalar<P extends GroupPoint<P>>(terms: readonly Term<P>[], zero: P): P {
-  if (terms.length < 4) {
-    return terms.reduce((sum, { point, scalar }) => sum.add(point.multiplyUnsafe(scalar)), zero)
-  }
-  const width = BigInt(terms.length < 16 ? 4 : terms.length < 64 ? 5 : terms.length < 256 ? 6 : 8)
-  const mask = (1n << width) - 1n
-  const windows = (BigInt(Fr.BITS) + width - 1n) / width
-  let total = zero
-  for (let window = windows - 1n; window >= 0n; window--) {
-    for (let bit = 0n; bit < width; bit++) total = total.double()
-    const buckets: (P | undefined)[] = []
-    for (const { point, scalar } of terms) {
-      const digit = Number((scalar >> (window * width)) & mask)
-      if (digit !== 0) buckets[digit] = buckets[digit]?.add(point) ?? point
-    }
-    // Adding the running sum at each step counts bucket i exactly i times.
-    let running = zero
-    for (let digit = Number(mask); digit > 0; digit--) {
-      const bucket = buckets[digit]
-      if (bucket !== undefined) running = running.add(bucket)
-      total = total.add(running)
-    }
-  }
-  return total
 }
 
 /** An element of Fp, or undefined if it is not below the modulus. */
@@ -220,12 +181,12 @@ function decodeG2(bytes: Uint8Array): PointG2 | undefined {
 
 function decodeGroupG1(bytes: Uint8Array): PointG1 | undefined {
   const point = decodeG1(bytes)
-  return point?.is0() || point?.isTorsionFree() ? point : undefined
+  return point !== undefined && isInGroup(GROUP_1, point) ? point : undefined
 }
 
 function decodeGroupG2(bytes: Uint8Array): PointG2 | undefined {
   const point = decodeG2(bytes)
-  return point?.is0() || point?.isTorsionFree() ? point : undefined
+  return point !== undefined && isInGroup(GROUP_2, point) ? point : undefined
 }
 
 function encodeG1(point: { toAffine(): { x: bigint; y: bigint } }): Uint8Array {
