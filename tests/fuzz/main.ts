@@ -1,11 +1,48 @@
 /**
- * `pnpm fuzz evm [--runs N] [--seed S] [--fork NAME]`: generated programs on our machine and on an
- * independent one. Prints each difference with the smallest program found. Exit code 1 if any.
+ * `pnpm fuzz TARGET [--runs N] [--seed S] [--fork NAME]`: generated input for one part of the node.
+ *
+ * - `evm`: programs on our machine and on an independent one; `--fork` keeps to one rule set.
+ * - `rpc`: damaged requests through the JSON-RPC facade, some over HTTP.
+ *
+ * Prints each difference with the smallest input found. Exit code 1 if any.
  */
 
 import { parseArgs } from 'node:util'
 import { FORKS, type Fork } from '@vellum/evm'
-import { fuzzEvm } from './evm.ts'
+
+interface Options {
+  readonly runs: number
+  readonly seed: number
+  readonly fork: Fork | undefined
+}
+
+interface Report {
+  readonly passed: number
+  readonly failed: readonly {
+    readonly seed: number
+    readonly scenario: string
+    readonly difference: string
+  }[]
+}
+
+type Target = (options: Options, progress: (done: number) => void) => Promise<Report>
+
+const TARGETS: Readonly<Record<string, Target>> = {
+  evm: async (options, progress) => (await import('./evm.ts')).fuzzEvm(options, progress),
+  rpc: async (options, progress) => {
+    const { fuzzRpc, HEAP_GROWTH_MAX } = await import('./rpc.ts')
+    const report = await fuzzRpc(options, progress)
+    const { early, late } = report.heap
+    const kinds = [...report.answers].sort().map(([kind, count]) => `${kind}: ${count}`)
+    console.log(`answers by error code: ${kinds.join(', ')}`)
+    console.log(
+      `live heap after a tenth of the runs ${mebibytes(early)}, after all ${mebibytes(late)}`,
+    )
+    if (late - early <= HEAP_GROWTH_MAX) return report
+    const growth = { seed: options.seed, scenario: 'all runs', difference: 'the live heap grew' }
+    return { passed: report.passed, failed: [...report.failed, growth] }
+  },
+}
 
 const PROGRESS_MS = 5_000
 
@@ -20,25 +57,37 @@ const { positionals, values } = parseArgs({
 const runs = Number(values.runs)
 const seed = Number(values.seed)
 const fork = FORKS.find((each) => each === values.fork)
+const [name = ''] = positionals
+const target = Object.hasOwn(TARGETS, name) ? TARGETS[name] : undefined
 
-if (positionals.length !== 1 || positionals[0] !== 'evm') usage('the target is: evm')
-else if (!Number.isSafeInteger(runs) || runs < 1) usage('--runs must be a whole number above 0')
-else if (!Number.isSafeInteger(seed) || seed < 0) usage('--seed must be a whole number')
-else if (values.fork !== undefined && fork === undefined) usage(`--fork: one of ${FORKS.join(' ')}`)
-else process.exitCode = await fuzz(fork)
+if (positionals.length !== 1 || target === undefined) {
+  usage(`the target is one of: ${Object.keys(TARGETS).join(' ')}`)
+} else if (!Number.isSafeInteger(runs) || runs < 1) {
+  usage('--runs must be a whole number above 0')
+} else if (!Number.isSafeInteger(seed) || seed < 0) {
+  usage('--seed must be a whole number')
+} else if (values.fork !== undefined && fork === undefined) {
+  usage(`--fork: one of ${FORKS.join(' ')}`)
+} else {
+  process.exitCode = await fuzz(target)
+}
 
-async function fuzz(only: Fork | undefined): Promise<number> {
+async function fuzz(run: Target): Promise<number> {
   let shownAt = Date.now()
-  const { passed, failed } = await fuzzEvm({ runs, seed, fork: only }, (done) => {
+  const { passed, failed } = await run({ runs, seed, fork }, (done) => {
     if (Date.now() - shownAt < PROGRESS_MS) return
     shownAt = Date.now()
-    process.stderr.write(`evm: ${done} of ${runs}\n`)
+    process.stderr.write(`${name}: ${done} of ${runs}\n`)
   })
   for (const failure of failed) {
     console.log(`FAILED seed ${failure.seed}\n${failure.scenario}\n${failure.difference}\n`)
   }
   console.log(`${passed} passed, ${failed.length} failed`)
   return failed.length === 0 ? 0 : 1
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`
 }
 
 function usage(message: string): void {
