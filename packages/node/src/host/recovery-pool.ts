@@ -38,7 +38,7 @@ export interface RecoveryPoolOptions {
   readonly pendingMax?: number
 }
 
-/** Some 100 ms of work for two threads: beyond it a caller had better slow down. */
+/** Some 3 s of work for two threads: beyond it a caller had better slow down. */
 export const RECOVERY_PENDING_MAX = 65_536
 /** Signatures in a piece: 6 ms of native work, against 0.1 ms to hand it over. */
 const PIECE_SIZE = 64
@@ -78,20 +78,19 @@ export function createRecoveryPool(options: RecoveryPoolOptions): RecoveryPool {
         pendingMax,
       })
     }
-    const packed = packTasks(batch)
-    pending += batch.length
-    try {
-      const answers = await Promise.all(packed.map(enqueue))
-      return answers.flatMap(unpackAnswers)
-    } finally {
-      pending -= batch.length
-    }
+    const answers = await Promise.all(packTasks(batch).map(enqueue))
+    return answers.flatMap(unpackAnswers)
   }
 
   function enqueue(tasks: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
+    const count = tasks.length / TASK_BYTES
+    pending += count
+    const answers = new Promise<Uint8Array>((resolve, reject) => {
       waiting.push({ tasks, resolve, reject })
       fillSeats()
+    })
+    return answers.finally(() => {
+      pending -= count
     })
   }
 
