@@ -130,6 +130,12 @@ export interface Chain {
   close(): void
 }
 
+/** What a block's cost is made of, for metrics and benchmarks. */
+export type ChainPart = 'execute' | 'root' | 'roots of the body' | 'encode' | 'write'
+
+/** Runs the work, and may note how long it took. The chain itself knows no clock. */
+export type Measure = <T>(part: ChainPart, work: () => T) => T
+
 export interface ChainOptions {
   readonly genesis: Genesis
   readonly disk: KeyValue
@@ -139,6 +145,7 @@ export interface ChainOptions {
   readonly crypto: SenderRecovery & { readonly recoverPublicKey?: RecoverPublicKey }
   /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
   readonly retainedBlocks: number | undefined
+  readonly measure?: Measure
 }
 
 /**
@@ -159,6 +166,7 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
 
 function createChain(store: Store, opened: HeadRecord, options: ChainOptions): Chain {
   const { genesis, scheme, crypto, retainedBlocks } = options
+  const measure: Measure = options.measure ?? ((_, work) => work())
   const state: State = createState({
     store,
     root: opened.stateRoot,
@@ -250,7 +258,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const verdicts = [
       () => verifyHeader(header, head.header, rules),
       () => scheme.verify(header, head.header),
-      () => verifyBody(block, encodeBlock(block).length, rules),
+      () => measure('roots of the body', () => verifyBody(block, encodeBlock(block).length, rules)),
     ]
     for (const verify of verdicts) {
       const verdict = verify()
@@ -259,15 +267,17 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const execution = beginBlock(header, rules, executionPorts(rules.fork))
     let outcome: BlockOutcome
     try {
-      for (const tx of block.transactions) execution.add(tx)
-      outcome = execution.finish(block.withdrawals)
+      outcome = measure('execute', () => {
+        for (const tx of block.transactions) execution.add(tx)
+        return execution.finish(block.withdrawals)
+      })
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
       return { ok: false, reason: `${error.code}: ${error.message}` }
     }
-    const mismatch = compareOutcome(header, outcome)
+    const mismatch = measure('roots of the body', () => compareOutcome(header, outcome))
     if (mismatch !== undefined) return { ok: false, reason: `${mismatch} differs from execution` }
-    const prepared = state.prepare(outcome.changes, header.number)
+    const prepared = measure('root', () => state.prepare(outcome.changes, header.number))
     if (prepared.root !== header.stateRoot) {
       return { ok: false, reason: 'state root differs from execution' }
     }
@@ -284,7 +294,6 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const number = block.header.number
     const count = transactionCount + block.transactions.length
     const body = encodeBody(block)
-    const encodedReceipts = outcome.receipts.map(encodeReceipt)
     const pruned =
       retainedBlocks !== undefined && number > retainedBlocks
         ? state.prune(number - retainedBlocks)
@@ -292,7 +301,9 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const writes: Write[] = [
       // First, so that a node which this block brings back outlives its pruning.
       ...pruned,
-      ...blockWrites(store, block, hash, body, encodedReceipts),
+      ...measure('encode', () =>
+        blockWrites(store, block, hash, body, outcome.receipts.map(encodeReceipt)),
+      ),
       ...executed.state.writes,
       store.writeHead({
         height: number,
@@ -302,7 +313,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
         transactionCount: count,
       }),
     ]
-    await store.disk.batch(writes)
+    await measure('write', () => store.disk.batch(writes))
     state.commit(executed.state)
     const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
     head = { header: block.header, hash }
