@@ -80,14 +80,11 @@ function* chosenCases(suite: Suite, options: RunOptions): Iterable<Case> {
   // Counted in a first walk, so that no case has to be kept.
   let count = 0
   for (const _ of filteredCases(suite, options)) count += 1
-  const step = Math.max(1, count / sample)
+  const taken = Math.min(sample, count)
+  const before = (index: number): number => Math.floor((index * taken) / count)
   let index = 0
-  let next = 0
   for (const found of filteredCases(suite, options)) {
-    if (index === Math.floor(next)) {
-      yield found
-      next += step
-    }
+    if (before(index + 1) > before(index)) yield found
     index += 1
   }
 }
