@@ -3,6 +3,7 @@
 import { suite as basic } from './basic.ts'
 import { suite as blocks } from './blocks.ts'
 import { suite as ethers } from './ethers.ts'
+import { suite as keystore } from './keystore.ts'
 import { suite as proofs } from './proofs.ts'
 import { suite as rlp } from './rlp.ts'
 import { suite as state } from './state.ts'
@@ -21,4 +22,5 @@ export const SUITES: readonly Suite[] = [
   blocks,
   ethers,
   wycheproof,
+  keystore,
 ]

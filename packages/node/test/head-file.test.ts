@@ -5,7 +5,7 @@ import type { Hash } from '@vellum/evm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createHeadFile, openHeadFile } from '../src/host/head-file.ts'
 
-const hash = (height: number): Hash => `0x${height.toString(16).padStart(64, '0')}`
+const hash = (height: number): Hash => `0x${height.toString(16).padStart(64, '0')}` as Hash
 
 let root: string
 let path: string
