@@ -9,6 +9,7 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes } from '../bytes.ts'
+import { GROUP_1, multiScalar } from './bls12-381-groups.ts'
 import type { Precompile } from './precompile.ts'
 
 const { Fp, Fp12, Fr } = bls12_381.fields
@@ -56,7 +57,11 @@ export const pointEvaluation: Precompile = {
 function verifyProof(commitment: PointG1, z: bigint, y: bigint, proof: PointG1): boolean {
   const { calcPairingPrecomputes } = bls12_381.utils
   lines ??= [calcPairingPrecomputes(G2.BASE), calcPairingPrecomputes(G2.fromHex(SECRET_G2))]
-  const left = commitment.subtract(G1.BASE.multiplyUnsafe(y)).add(proof.multiplyUnsafe(z))
+  const products = multiScalar(GROUP_1, [
+    { point: proof, scalar: z },
+    { point: G1.BASE, scalar: Fr.neg(y) },
+  ])
+  const left = commitment.add(products)
   const pairs: [MillerLines, bigint, bigint][] = []
   // Pairing with infinity gives 1, which changes nothing.
   if (!left.is0()) {
