@@ -25,6 +25,7 @@ function measureUpdates(accounts: number): void {
       const updates: TrieUpdate[] = []
       for (let i = from; i < Math.min(accounts, from + 50_000); i++) updates.push(update(i, 0))
       const change = updateTrie(trie, updates)
+      for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
       for (const { hash, encoded } of change.written) nodes.set(shortKey(hash), encoded)
       trie = unloadTrie(change.trie, 4)
     }
@@ -49,6 +50,7 @@ function measureUpdates(accounts: number): void {
     let change = updateTrie(trie, [])
     inMemory.push(timed(() => (change = updateTrie(trie, batch))))
     written += change.written.length
+    for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
     for (const { hash, encoded } of change.written) nodes.set(shortKey(hash), encoded)
     unloading.push(timed(() => (trie = unloadTrie(change.trie, 4))))
   }

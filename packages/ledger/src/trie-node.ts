@@ -40,10 +40,13 @@ export interface BranchNode {
   changed: number
   readonly value: Uint8Array | undefined
   /**
-   * Length of path below which nothing is loaded under this node; NOT_TRIMMED if that is not
-   * known. Spares unloading from visiting what was not touched since the last time.
+   * Nothing below this length of path was loaded under this node when it was last unloaded, but
+   * for the children in `touched`; NOT_TRIMMED if it never was. Spares unloading from visiting
+   * what was not used since.
    */
   trimmedTo: number
+  /** Bit i: the child at nibble i was used since the last unloading. */
+  touched: number
 }
 
 export interface ExtensionNode {
@@ -104,7 +107,10 @@ export function changedBranch(
   changed: number,
   value: Uint8Array | undefined,
 ): BranchNode {
-  return branch(undefined, from.base, from.baseMask, children, mask, changed, value)
+  const next = branch(undefined, from.base, from.baseMask, children, mask, changed, value)
+  next.trimmedTo = from.trimmedTo
+  next.touched = from.touched | changed
+  return next
 }
 
 /** The same branch with other children in memory. */
@@ -126,7 +132,8 @@ function branch(
   value: Uint8Array | undefined,
 ): BranchNode {
   const trimmedTo = NOT_TRIMMED
-  return { kind: 'branch', ref, base, baseMask, children, mask, changed, value, trimmedTo }
+  const touched = 0
+  return { kind: 'branch', ref, base, baseMask, children, mask, changed, value, trimmedTo, touched }
 }
 
 /** The child at a nibble, a stub if it is not in memory; undefined if there is none. */

@@ -8,7 +8,6 @@ import {
   decodeNode,
   type ExtensionNode,
   type LoadedNode,
-  NOT_TRIMMED,
   type TrieNode,
 } from './trie-node.ts'
 import { formatPath } from './trie-path.ts'
@@ -44,7 +43,7 @@ export function loadChild(
 ): LoadedNode | undefined {
   const nibble = key[depth]!
   const child = childAt(branch, nibble)
-  branch.trimmedTo = NOT_TRIMMED
+  branch.touched |= 1 << nibble
   if (child?.kind !== 'stub') return child
   const loaded = load(source, child, key.subarray(0, depth + 1))
   branch.children ??= new Array(16)

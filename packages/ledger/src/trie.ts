@@ -231,23 +231,26 @@ function trim(node: TrieNode, depth: number, limit: number): TrieNode {
     const child = trim(node.child, depth + node.path.length, limit)
     return child === node.child ? node : { kind: 'extension', ref, path: node.path, child }
   }
-  if (node.trimmedTo === limit || node.children === undefined) return node
-  const trimmed = trimChildren(node, depth, limit)
+  const touched = node.trimmedTo === limit ? node.touched : node.mask
+  if (touched === 0 || node.children === undefined) return node
+  const trimmed = trimChildren(node, touched, depth, limit)
   trimmed.trimmedTo = limit
+  trimmed.touched = 0
   return trimmed
 }
 
-function trimChildren(node: BranchNode, depth: number, limit: number): BranchNode {
+function trimChildren(node: BranchNode, touched: number, depth: number, limit: number): BranchNode {
   // Below the limit goes everything that can be had again from the encoding.
   if (depth === limit && node.base !== undefined) return withLoaded(node, undefined)
   let children: (TrieNode | undefined)[] | undefined
-  for (let i = 0; i < 16; i++) {
-    const child = node.children![i]
+  for (let bits = touched; bits !== 0; bits &= bits - 1) {
+    const nibble = 31 - Math.clz32(bits & -bits)
+    const child = node.children![nibble]
     if (child === undefined || child.kind === 'stub') continue
     const next = trim(child, depth + 1, limit)
     if (next === child) continue
     children ??= node.children!.slice()
-    children[i] = next
+    children[nibble] = next
   }
   return children === undefined ? node : withLoaded(node, children)
 }

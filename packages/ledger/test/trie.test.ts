@@ -17,6 +17,7 @@ import {
   unloadTrie,
   updateTrie,
 } from '../src/trie.ts'
+import type { TrieNode } from '../src/trie-node.ts'
 import { encodePath, nibblesOf } from '../src/trie-path.ts'
 
 const empty = (): Trie => openTrie(EMPTY_ROOT, NO_NODES)
@@ -53,6 +54,16 @@ function slowNode(pairs: readonly SlowPair[], depth: number): RlpItem {
 function slowRef(node: RlpItem): RlpItem {
   const encoded = encodeRlp(node)
   return encoded.length < 32 ? node : keccak256(encoded)
+}
+
+/** No node with a hash of its own is in memory at a path longer than the limit. */
+function expectUnloaded(node: TrieNode | undefined, depth: number, limit: number): void {
+  if (node === undefined || node.kind === 'stub' || node.ref!.length < 32) return
+  expect(depth).toBeLessThanOrEqual(limit)
+  if (node.kind === 'extension') expectUnloaded(node.child, depth + node.path.length, limit)
+  if (node.kind === 'branch') {
+    for (const child of node.children ?? []) expectUnloaded(child, depth + 1, limit)
+  }
 }
 
 /** Nodes by path and hash, kept as a store does: written ones added, replaced ones dropped. */
@@ -117,6 +128,9 @@ describe('updateTrie', () => {
           expect(kept.root).toBe(before)
           store.apply(change)
           kept = unloadTrie(change.trie, depth)
+          expectUnloaded(kept.loaded.node, 0, depth)
+          // Reading loads again; the next round must unload that, too.
+          for (const { key } of batch.slice(0, 2)) getTrie(kept, key)
         }
         const stored = openTrie(kept.root, store.source)
         const entries = [...trieEntries(stored)].map(([k, v]) => [bytesToHex(k), v])
