@@ -186,7 +186,14 @@ export function createSimulator(
       if (status === 'revert') return { status: 'reverted', output, gasUsed }
       return { status: 'failed', reason: wordsOf(status), gasUsed }
     },
-    estimateGas: (query) => estimate(prepare(query), query.request),
+    estimateGas(query) {
+      try {
+        return estimate(prepare(query), query.request)
+      } catch (error) {
+        if (error !== TIME_IS_UP) throw error
+        return { status: 'failed', reason: wordsOf('timeout') }
+      }
+    },
     createAccessList: (query) => gatherAccessList(prepare(query), query.request),
   }
 }
@@ -472,7 +479,10 @@ function estimate(simulation: Simulation, request: CallRequest): EstimateOutcome
   /** undefined: not enough to begin with. */
   function attempt(gas: bigint): Attempt | undefined {
     try {
-      return simulation.attempt({ gas, accessList })
+      const tried = simulation.attempt({ gas, accessList })
+      // What was cut off says nothing about the gas.
+      if (tried.status === 'timeout') throw TIME_IS_UP
+      return tried
     } catch (error) {
       if (error instanceof LedgerError && error.code === 'LEDGER_INTRINSIC_GAS') return undefined
       throw error

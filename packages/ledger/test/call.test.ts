@@ -219,7 +219,7 @@ describe('calls', () => {
 
   it('are given up when time is over', () => {
     let nowMs = 0
-    const { call } = simulate(
+    const { call, estimate } = simulate(
       { [CONTRACT]: { code: '5b5f56' } },
       {
         nowMs: () => {
@@ -228,10 +228,9 @@ describe('calls', () => {
         },
       },
     )
-    expect(call({ to: CONTRACT })).toMatchObject({
-      status: 'failed',
-      reason: 'execution aborted (timeout)',
-    })
+    const aborted = { status: 'failed', reason: 'execution aborted (timeout)' }
+    expect(call({ to: CONTRACT })).toMatchObject(aborted)
+    expect(estimate({ to: CONTRACT })).toEqual(aborted)
   })
 
   it('refuse a block that is not there', () => {

@@ -22,6 +22,7 @@ import { type JsonText, jsonString, readJson } from './json.ts'
 import type { RpcLimits } from './limits.ts'
 import type { Method } from './method.ts'
 import { withPlace } from './parse.ts'
+import { beginTurn, type TurnPorts } from './turn.ts'
 
 /**
  * Answers one request body, a single call or a batch.
@@ -35,11 +36,7 @@ export interface DispatchOptions {
   readonly ports: DispatchPorts
 }
 
-export interface DispatchPorts {
-  /** Milliseconds from any fixed point, never falling. */
-  nowMs(): number
-  /** Resolves after others on the event loop had a turn. */
-  nextTurn(): Promise<void>
+export interface DispatchPorts extends TurnPorts {
   /** Hears of mistakes of ours, of which the client learns nothing. Must not throw. */
   onInternalError(error: unknown, method: string): void
 }
@@ -96,7 +93,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const answers: { readonly answer: Later<string>; readonly id: JsonText | undefined }[] = []
     const waiting: Promise<string>[] = []
     let room = limits.responseCharsMax
-    let turnStart = ports.nowMs()
+    const turn = beginTurn(ports, limits.turnMsMax)
     for (const request of requests) {
       const call = readCall(request)
       if (typeof call === 'string') {
@@ -111,10 +108,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         for (const text of await Promise.all(waiting)) room -= text.length
         waiting.length = 0
       }
-      if (ports.nowMs() - turnStart > limits.turnMsMax) {
-        await ports.nextTurn()
-        turnStart = ports.nowMs()
-      }
+      if (turn.isOver()) await turn.pass()
     }
     let text = ''
     for (const { answer, id } of answers) {

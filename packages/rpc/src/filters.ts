@@ -101,8 +101,13 @@ export function createFilters(backend: Backend, limits: RpcLimits, ports: Filter
     const to = filter.query.type === 'range' ? filter.query.to : undefined
     const end = Math.min(nextHeight(), filter.next + limits.logBlocksMax, (to ?? Infinity) + 1)
     const found: JsonText[] = []
+    let chars = 0
     while (filter.next < end && found.length < limits.logResultsMax) {
-      if (filter.next >= from) found.push(...logsOfBlock(chain, filter.next, filter.matcher))
+      const logs = filter.next < from ? [] : logsOfBlock(chain, filter.next, filter.matcher)
+      chars += logs.reduce((sum, log) => sum + log.length, 0)
+      // What would make the answer too long waits for the next one; a block alone must be told.
+      if (chars > limits.responseCharsMax && found.length > 0) break
+      for (const log of logs) found.push(log)
       filter.next++
     }
     return jsonArray(found)

@@ -30,10 +30,10 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...stateMethods(backend, limits),
     ...blockMethods(backend),
     ...transactionMethods(backend, limits, ports),
-    ...feeMethods(backend, limits),
+    ...feeMethods(backend, limits, ports),
     ...callMethods(backend, limits),
     ...logMethods(backend, limits, ports),
-    ...poolMethods(backend),
+    ...poolMethods(backend, limits),
   ]
   return createDispatch({ methods: [...methods, modulesMethod(methods)], limits, ports })
 }

@@ -1,5 +1,6 @@
 /**
- * HTTP/1.1 in front of a dispatch: the one file of this package that touches sockets and time.
+ * HTTP/1.1 in front of a dispatch: the one file of this package that touches sockets and time (what
+ * it reads is taken apart in http-request.ts).
  *
  * Written on `node:net`: node's own HTTP server spends several times as long on a small request as
  * the request itself takes. It speaks the little that JSON-RPC needs (POST with a body, keep-alive,

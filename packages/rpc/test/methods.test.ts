@@ -407,3 +407,100 @@ describe('transactions that wait', () => {
     })
   })
 })
+
+describe('fees', () => {
+  /** The chain with its last block full to a share of its gas limit, in per cent. */
+  function filled(percent: bigint, feePerGasMin: bigint): Client['ask'] {
+    const { chain } = full
+    const head = chain.block(20)!
+    const header = { ...head.header, gasUsed: (head.header.gasLimit * percent) / 100n }
+    const sealed = { header, hash: `0x${'fe'.repeat(32)}` as const }
+    const backend: Backend = {
+      ...full,
+      pool: { ...full.pool, feePerGasMin: () => feePerGasMin },
+      chain: {
+        ...chain,
+        head: () => sealed,
+        header: (number) => (number === 20 ? sealed : chain.header(number)),
+        block: (number) => (number === 20 ? { ...head, ...sealed } : chain.block(number)),
+      },
+    }
+    const dispatch = createRpc({ backend, ports: testPorts() })
+    return async (method, ...params) => {
+      const request = { jsonrpc: '2.0', id: 1, method, params }
+      return JSON.parse(await dispatch(textBytes(JSON.stringify(request)))).result
+    }
+  }
+
+  it('are the least that the pool takes while blocks have room', async () => {
+    const next = full.chain.nextFees(full.chain.head().header).baseFeePerGas!
+    const ask = client().ask
+    expect(await ask('eth_maxPriorityFeePerGas')).toBe('0x0')
+    expect(await ask('eth_gasPrice')).toBe(`0x${next.toString(16)}`)
+    expect(await filled(89n, next * 100n)('eth_maxPriorityFeePerGas')).not.toBe('0x0')
+  })
+
+  it('are what places went for when blocks are full', async () => {
+    const head = full.chain.block(20)!
+    const base = head.header.baseFeePerGas!
+    const tips = head.transactions
+      .map((tx) =>
+        tx.maxPriorityFeePerGas < tx.maxFeePerGas - base
+          ? tx.maxPriorityFeePerGas
+          : tx.maxFeePerGas - base,
+      )
+      .sort((a, b) => Number(a - b))
+      .slice(0, 3)
+    const expected = tips[Math.floor(((tips.length - 1) * 60) / 100)]!
+    expect(expected).toBeGreaterThan(0n)
+    expect(await filled(95n, 0n)('eth_maxPriorityFeePerGas')).toBe(`0x${expected.toString(16)}`)
+  })
+
+  it('have a history with one price more than blocks, and rewards by percentile', async () => {
+    const ask = client().ask
+    const history = (await ask('eth_feeHistory', '0x400', 'latest', [0, 50, 100])) as {
+      oldestBlock: string
+      reward: string[][]
+      baseFeePerGas: string[]
+      gasUsedRatio: number[]
+    }
+    expect(history.oldestBlock).toBe('0x0')
+    expect(history.baseFeePerGas).toHaveLength(22)
+    expect(history.gasUsedRatio).toHaveLength(21)
+    for (let height = 0; height <= 20; height++) {
+      const { header } = full.chain.header(height)!
+      expect(BigInt(history.baseFeePerGas[height]!)).toBe(header.baseFeePerGas)
+      expect(history.gasUsedRatio[height]).toBe(Number(header.gasUsed) / Number(header.gasLimit))
+      const [low, middle, high] = history.reward[height]!.map(BigInt)
+      expect(low! <= middle! && middle! <= high!).toBe(true)
+    }
+    // The price of each block follows from the block before it, that of the next included.
+    for (let height = 0; height <= 20; height++) {
+      const next = full.chain.nextFees(full.chain.header(height)!.header).baseFeePerGas!
+      expect(BigInt(history.baseFeePerGas[height + 1]!)).toBe(next)
+    }
+  })
+
+  it.each([
+    ['a block beyond the head', ['0x1', '0x15', []], -32000],
+    ['a percentile over 100', ['0x1', 'latest', [101]], -32602],
+    ['percentiles that fall', ['0x1', 'latest', [50, 40]], -32602],
+    ['a percentile that is text', ['0x1', 'latest', ['50']], -32602],
+    [
+      'too many percentiles',
+      ['0x1', 'latest', Array.from({ length: 101 }, (_, i) => i / 2)],
+      -32602,
+    ],
+  ])('have no history for %s', async (_, params, code) => {
+    expect(await client().answer('eth_feeHistory', ...params)).toMatchObject({ error: { code } })
+  })
+})
+
+describe('the pool', () => {
+  it('is not shown whole if that would be too long', async () => {
+    const rich = signed(RICH_KEY, { nonce: 1n, maxFeePerGas: 10n ** 10n })
+    const node = client(20, { responseCharsMax: 300 })
+    await node.ask('eth_sendRawTransaction', rich.raw)
+    expect(await node.answer('txpool_content')).toMatchObject({ error: { code: -32003 } })
+  })
+})

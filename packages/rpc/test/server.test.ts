@@ -347,17 +347,17 @@ describe('server: who may ask', () => {
 })
 
 describe('server: limits', () => {
-  it('answers others while many send nothing or little', async () => {
-    const server = await start({ limits: { connectionsMax: 32, headMsMax: 60_000 } })
-    const slow = Array.from({ length: 100 }, () => open(server))
+  it('answers others while a thousand send nothing or little', async () => {
+    const server = await start({ limits: { headMsMax: 60_000 } })
+    const slow = Array.from({ length: 1_000 }, () => open(server))
     for (const [i, raw] of slow.entries()) if (i % 2 === 0) raw.send('POST / HT')
-    await slow[99]!.until(/^$/)
+    await slow[999]!.until(/^$/)
     for (let i = 0; i < 5; i++) {
       const raw = open(server)
       raw.send(post(`${i}`))
       expect(statusOf(await raw.until(/}$/))).toBe(200)
     }
-    expect(server.connections).toBeLessThanOrEqual(32)
+    expect(server.connections).toBeLessThanOrEqual(256)
   })
 
   it('turns clients away while all places are busy', async () => {

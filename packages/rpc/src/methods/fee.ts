@@ -15,6 +15,7 @@ import { type JsonText, jsonArray, NULL } from '../json.ts'
 import type { RpcLimits } from '../limits.ts'
 import { type Method, method } from '../method.ts'
 import { listOf, optional, parseBlockNumber, parseIndex, required } from '../parse.ts'
+import { beginTurn, type TurnPorts } from '../turn.ts'
 
 /** Blocks looked back at for what tips scarce places went for. */
 const SAMPLED_BLOCKS = 20
@@ -24,7 +25,7 @@ const SAMPLED_TRANSACTIONS = 3
 const FULL_PERCENT = 90n
 const SUGGESTED_PERCENTILE = 60
 
-export function feeMethods(backend: Backend, limits: RpcLimits): Method[] {
+export function feeMethods(backend: Backend, limits: RpcLimits, ports: TurnPorts): Method[] {
   const { chain, pool } = backend
   let suggested: { readonly head: Hash; readonly tip: bigint } | undefined
 
@@ -57,11 +58,11 @@ export function feeMethods(backend: Backend, limits: RpcLimits): Method[] {
     return tips.sort(ascending)
   }
 
-  function feeHistory(
+  async function feeHistory(
     countWanted: number,
     newest: number,
     percentiles: readonly number[] | undefined,
-  ): JsonText {
+  ): Promise<JsonText> {
     const count = Math.min(countWanted, limits.feeHistoryBlocksMax, newest + 1)
     const oldest = newest + 1 - count
     const rewards: JsonText[] = []
@@ -69,7 +70,9 @@ export function feeMethods(backend: Backend, limits: RpcLimits): Method[] {
     const gasRatios: number[] = []
     const blobFees: JsonText[] = []
     const blobRatios: number[] = []
+    const turn = beginTurn(ports, limits.turnMsMax)
     for (let height = oldest; height <= newest; height++) {
+      if (turn.isOver()) await turn.pass()
       const { header } = chain.header(height) ?? missing(height)
       const fees = chain.fees(header)
       baseFees.push(quantity(fees.baseFeePerGas ?? 0n))

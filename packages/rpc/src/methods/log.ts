@@ -22,11 +22,9 @@ import {
   quantityOf,
   required,
 } from '../parse.ts'
+import { beginTurn, type TurnPorts } from '../turn.ts'
 
-export interface LogPorts extends FilterPorts {
-  /** Resolves after others on the event loop had a turn. */
-  nextTurn(): Promise<void>
-}
+export interface LogPorts extends FilterPorts, TurnPorts {}
 
 export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts): Method[] {
   const { chain } = backend
@@ -39,7 +37,7 @@ export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts)
     if (wanted.type === 'block') {
       const height = chain.numberOf(wanted.hash)
       if (height === undefined) throw new RpcError(SERVER_ERROR, 'unknown block')
-      return jsonArray(bounded(logsOfBlock(chain, height, matcher)))
+      return jsonArray(logsOfBlock(chain, height, matcher))
     }
     const head = chain.head().header.number
     const from = wanted.from ?? head
@@ -49,22 +47,27 @@ export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts)
     if (to - from >= limits.logBlocksMax) {
       throw limitExceeded(`block range too large, want at most ${limits.logBlocksMax} blocks`)
     }
-    let found: JsonText[] = []
-    let turnStart = ports.nowMs()
+    const found: JsonText[] = []
+    let chars = 0
+    const turn = beginTurn(ports, limits.turnMsMax)
     for (let height = from; height <= to; height++) {
-      const logs = logsOfBlock(chain, height, matcher)
-      if (logs.length > 0) found = bounded(found.concat(logs))
-      if (ports.nowMs() - turnStart > limits.turnMsMax) {
-        await ports.nextTurn()
-        turnStart = ports.nowMs()
+      for (const log of logsOfBlock(chain, height, matcher)) {
+        found.push(log)
+        chars += log.length
       }
+      assertBounded(found.length, chars)
+      if (turn.isOver()) await turn.pass()
     }
     return jsonArray(found)
   }
 
-  function bounded(found: JsonText[]): JsonText[] {
-    if (found.length <= limits.logResultsMax) return found
-    throw limitExceeded(`query returned more than ${limits.logResultsMax} results`)
+  function assertBounded(count: number, chars: number): void {
+    if (count > limits.logResultsMax) {
+      throw limitExceeded(`query returned more than ${limits.logResultsMax} results`)
+    }
+    if (chars > limits.responseCharsMax) {
+      throw limitExceeded(`query returned more than ${limits.responseCharsMax} characters`)
+    }
   }
 
   /** Heights as far as they are known now; tags of the head stay open. */
