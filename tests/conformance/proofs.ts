@@ -1,12 +1,23 @@
-/** `eth_getProof` answers of a live network: each verifies, and no longer does once it is altered. */
+/**
+ * `eth_getProof` answers of other nodes, of a live network and of test chains: each verifies, and no
+ * longer does once it is altered.
+ */
 
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { type Address, bytesToHex, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
-import { EMPTY_ROOT, verifyAccountProof, verifyStorageProof } from '@vellum/ledger'
+import {
+  decodeBlock,
+  EMPTY_ROOT,
+  splitRlpSequence,
+  verifyAccountProof,
+  verifyStorageProof,
+} from '@vellum/ledger'
 import { expectEqual } from './expect.ts'
-import { isRecord, testFiles } from './files.ts'
+import { filesBelow, foldersNamed, isRecord, testFiles } from './files.ts'
 import type { Case, Suite, SuiteOptions } from './suite.ts'
 
-export const suite: Suite = { name: 'proofs', sample: 10, cases }
+export const suite: Suite = { name: 'proofs', sample: 20, cases }
 
 /** An answer of `eth_getProof` (EIP-1186). */
 interface ProofAnswer {
@@ -23,16 +34,71 @@ function* cases({ path }: SuiteOptions): Iterable<Case> {
   for (const { path: file, tests } of testFiles(path, 'proofs')) {
     if (!isRecord(tests) || !Array.isArray(tests.cases)) continue
     for (const test of tests.cases) {
-      if (!isRecord(test) || !isRecord(test.result) || !('accountProof' in test.result)) continue
-      const answer = test.result as unknown as ProofAnswer
-      yield { name: `${file} ${test.id}`, run: () => runCase(answer) }
+      if (!isRecord(test) || !isProofAnswer(test.result)) continue
+      const answer = test.result
+      yield { name: `${file} ${test.id}`, run: () => runCase(answer, undefined) }
+    }
+  }
+  const seen = new Set<string>()
+  for (const chain of CHAINS) {
+    for (const folder of foldersNamed(path, chain.folder)) {
+      // A path inside one chain is found under every name.
+      if (seen.has(folder) || !existsSync(join(folder, chain.blocks))) continue
+      seen.add(folder)
+      const roots = once(() => stateRootsOf(join(folder, chain.blocks)))
+      for (const file of filesBelow(folder)) {
+        if (!/etProof.*\.(io|json)$/.test(file)) continue
+        const name = `${basename(folder)} ${file.slice(folder.length + 1)}`
+        for (const answer of answersIn(file)) {
+          yield { name, run: () => runCase(answer, roots()) }
+        }
+      }
     }
   }
 }
 
-function runCase(answer: ProofAnswer): void {
+/** Chains whose JSON-RPC tests have `eth_getProof` answers, and where their blocks are. */
+const CHAINS = [
+  { folder: 'main', blocks: 'chain.rlp' },
+  { folder: 'cancun-genesis', blocks: 'chain.rlp' },
+  { folder: 'london-genesis', blocks: 'chain.rlp' },
+  { folder: 'besu-jsonrpc', blocks: 'eth-chain/chain.rlp' },
+] as const
+
+/** The successful `eth_getProof` answers of a Besu test or of the lines of an `.io` file. */
+function answersIn(file: string): ProofAnswer[] {
+  const text = readFileSync(file, 'utf8')
+  const answers: unknown[] = file.endsWith('.io')
+    ? text
+        .split('\n')
+        .filter((line) => line.startsWith('<< '))
+        .map((line) => JSON.parse(line.slice(3)).result)
+    : [JSON.parse(text).response?.result]
+  return answers.filter(isProofAnswer)
+}
+
+function isProofAnswer(value: unknown): value is ProofAnswer {
+  return isRecord(value) && Array.isArray(value.accountProof)
+}
+
+function stateRootsOf(file: string): ReadonlySet<Hash> {
+  const blocks = splitRlpSequence(readFileSync(file)).map(decodeBlock)
+  return new Set(blocks.map(({ header }) => header.stateRoot))
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+/** @param roots the state roots of the chain's headers; undefined if the chain is not at hand */
+function runCase(answer: ProofAnswer, roots: ReadonlySet<Hash> | undefined): void {
   const proof = answer.accountProof.map(hexToBytes)
   const stateRoot = keccak256Hex(proof[0]!)
+  if (roots !== undefined) expectEqual(roots.has(stateRoot), true, 'a header has the state root')
   const address = answer.address.toLowerCase() as Address
   const verdict = verifyAccountProof(stateRoot, address, proof)
   const account = verdict.ok ? verdict.value : undefined
