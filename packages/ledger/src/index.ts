@@ -21,21 +21,17 @@ export {
 } from './block.ts'
 export { type BuildRequest, type BuiltBlock, buildBlock, nextGasLimit } from './build.ts'
 export { type Cache, createCache } from './cache.ts'
-export {
-  type AccessListOutcome,
-  type AccountOverride,
-  type BlockOverrides,
-  type CallOutcome,
-  type CallRequest,
-  type CallSimulator,
-  createSimulator,
-  type EstimateOutcome,
-  SIMULATION_LIMITS,
-  type SimulationLimits,
-  type SimulationQuery,
-  type SimulatorPorts,
-  type StateOverrides,
-} from './call.ts'
+export { type CallSimulator, createSimulator } from './call.ts'
+export type {
+  AccessListOutcome,
+  AccountOverride,
+  BlockOverrides,
+  CallOutcome,
+  CallRequest,
+  EstimateOutcome,
+  SimulationQuery,
+  StateOverrides,
+} from './call-request.ts'
 export {
   type Chain,
   type ChainOptions,
@@ -170,6 +166,7 @@ export {
   type SingleSealOptions,
   type Verdict,
 } from './seal.ts'
+export { SIMULATION_LIMITS, type SimulationLimits, type SimulatorPorts } from './simulation.ts'
 export {
   createState,
   type PreparedState,

@@ -16,6 +16,13 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Dispatch } from './dispatch.ts'
 import {
+  type AnswerSetting,
+  corsLines,
+  dateLine,
+  plainAnswer,
+  preflightAnswer,
+} from './http-answer.ts'
+import {
   type ByteBuffer,
   type ChunkReader,
   createByteBuffer,
@@ -92,12 +99,11 @@ const CONTENT_TYPES = new Set([
 const IP_HOST = /^(?:\[[0-9a-f:.]+\]|\d{1,3}(?:\.\d{1,3}){3})$/
 
 /** Settings of one server, as its connections see them. */
-interface Setting {
+interface Setting extends AnswerSetting {
   readonly limits: ServerLimits
   readonly route: ServerOptions['route']
   readonly hosts: ReadonlySet<string>
-  readonly origins: ReadonlySet<string>
-  /** The Date header's line, made anew every sweep. */
+  /** Made anew every sweep. */
   dateLine: string
   /** Milliseconds, as of the last sweep: exact enough for deadlines of seconds. */
   nowMs: number
@@ -465,54 +471,3 @@ function openConnection(socket: Socket, address: string, setting: Setting): Conn
 }
 
 const EMPTY = Buffer.alloc(0)
-
-const PHRASES: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  411: 'Length Required',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  417: 'Expectation Failed',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-  503: 'Service Unavailable',
-  505: 'HTTP Version Not Supported',
-}
-
-/** An answer that is not JSON-RPC. Those in `KEPT_STATUSES` leave the connection open. */
-function plainAnswer(setting: Setting, status: number, reason: string, lines = ''): string {
-  const text = `${reason}\n`
-  const connection = KEPT_STATUSES.has(status) ? '' : 'connection: close\r\n'
-  return (
-    `HTTP/1.1 ${status} ${PHRASES[status]}\r\n${setting.dateLine}${lines}${connection}` +
-    `content-type: text/plain\r\ncontent-length: ${text.length}\r\n\r\n${text}`
-  )
-}
-
-const KEPT_STATUSES = new Set([403, 404, 405, 411, 415])
-
-function preflightAnswer(setting: Setting, request: RequestHead): string {
-  const cors = corsLines(setting, request.origin)
-  const allowed =
-    cors === ''
-      ? ''
-      : 'access-control-allow-methods: POST\r\naccess-control-allow-headers: content-type\r\n' +
-        'access-control-max-age: 600\r\n'
-  return `HTTP/1.1 204 No Content\r\n${setting.dateLine}allow: POST, OPTIONS\r\n${cors}${allowed}\r\n`
-}
-
-/** Header lines for a page of an origin that may read the answer; none for others. */
-function corsLines({ origins }: Setting, origin: string | undefined): string {
-  if (origins.size === 0) return ''
-  if (origins.has('*')) return 'access-control-allow-origin: *\r\n'
-  if (origin === undefined || !origins.has(origin)) return 'vary: origin\r\n'
-  return `access-control-allow-origin: ${origin}\r\nvary: origin\r\n`
-}
-
-function dateLine(): string {
-  return `date: ${new Date().toUTCString()}\r\n`
-}
