@@ -25,11 +25,11 @@ export const GAS_LIMIT = 30_000_000n
 export const BASE_FEE = 7n
 export const GAS_PRICE = 10n
 export const DIFFICULTY = 131_072n
-export const PREV_RANDAO: Hash = `0x${'5a'.repeat(32)}`
-export const BLOB_HASHES: readonly Hash[] = [`0x01${'ab'.repeat(31)}`]
+export const PREV_RANDAO: Hash = `0x${'5a'.repeat(32)}` as Hash
+export const BLOB_HASHES: readonly Hash[] = [`0x01${'ab'.repeat(31)}` as Hash]
 
 export function blockHashOf(number: number): Hash {
-  return `0x${number.toString(16).padStart(64, '0')}`
+  return `0x${number.toString(16).padStart(64, '0')}` as Hash
 }
 
 function readerOf(scenario: Scenario): WorldReader {

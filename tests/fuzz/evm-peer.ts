@@ -106,7 +106,9 @@ export async function observePeer(scenario: Scenario): Promise<Observation> {
     const created = kind === 'success' ? createdAddress?.toString() : undefined
     facts.push(`output ${bytesToHex(execResult.returnValue)} created ${created ?? '-'}`)
     for (const [address, topics, bytes] of execResult.logs ?? []) {
-      facts.push(`log ${bytesToHex(address)} ${topics.map(bytesToHex).join(' ')} ${bytesToHex(bytes)}`)
+      facts.push(
+        `log ${bytesToHex(address)} ${topics.map(bytesToHex).join(' ')} ${bytesToHex(bytes)}`,
+      )
     }
     for (const address of execResult.selfdestruct?.keys() ?? []) {
       const onlyCreated = common.isActivatedEIP(6780)

@@ -120,6 +120,8 @@ async function shrink(scenario: Scenario): Promise<Scenario> {
 }
 
 function withCode(scenario: Scenario, index: number, code: Uint8Array): Scenario {
-  const accounts = scenario.accounts.map((account, i) => (i === index ? { ...account, code } : account))
+  const accounts = scenario.accounts.map((account, i) =>
+    i === index ? { ...account, code } : account,
+  )
   return { ...scenario, accounts }
 }

@@ -121,7 +121,7 @@ function targets(fork: Fork): Address[] {
 }
 
 function addressOfNumber(number: number): Address {
-  return `0x${number.toString(16).padStart(40, '0')}`
+  return `0x${number.toString(16).padStart(40, '0')}` as Address
 }
 
 const BINARY = [

@@ -142,10 +142,8 @@ function mulHigh(a: u64, b: u64): u64 {
   const a1 = a >> 32
   const b0 = b & LOW32
   const b1 = b >> 32
-  const p01 = a0 * b1
-  const p10 = a1 * b0
-  const middle = ((a0 * b0) >> 32) + (p01 & LOW32) + (p10 & LOW32)
-  return a1 * b1 + (p01 >> 32) + (p10 >> 32) + (middle >> 32)
+  const middle = a1 * b0 + ((a0 * b0) >> 32)
+  return a1 * b1 + (middle >> 32) + ((a0 * b1 + (middle & LOW32)) >> 32)
 }
 
 /** Low 256 bits of the product. */

@@ -23,14 +23,11 @@ import { EvmError } from './error.ts'
 import { type Fork, isAtLeast } from './fork.ts'
 import {
   type AddressKey,
-  addressKey,
   addressOfKey,
   bigIntOfKey,
   hashOfKey,
   type WordKey,
   wordKey,
-  wordKeyOfBigInt,
-  ZERO_WORD,
 } from './key.ts'
 import {
   ARENA,
@@ -232,7 +229,7 @@ export function createMachine(fork: Fork): Machine {
     freshViews()
     if (codesEnd > CODES + ((ARENA - CODES) * 3) / 4) forgetCodes()
     u8.set(next.blockWords, CONTEXT + 64)
-    writeAddress(CONTEXT, transaction.origin)
+    writeKey(CONTEXT, world.accountAt(transaction.origin).key)
     writeWord(CONTEXT + 32, transaction.gasPrice)
 
     const checkpoint = world.checkpoint()
@@ -258,7 +255,7 @@ export function createMachine(fork: Fork): Machine {
     u32[(record + F_KIND) >> 2] = kind
     u32[(record + F_OUT_SIZE) >> 2] = 0
     writeKey(record + F_ADDRESS, address)
-    writeAddress(record + F_CALLER, message.caller)
+    writeKey(record + F_CALLER, world.accountAt(message.caller).key)
     writeWord(record + F_VALUE, message.value)
     return ARENA + align(size)
   }
@@ -803,10 +800,6 @@ export function createMachine(fork: Fork): Machine {
     const units = key.length
     for (let j = 0; j < units; j++) u16[i + j] = key.charCodeAt(j)
     for (let j = units; j < 16; j++) u16[i + j] = 0
-  }
-
-  function writeAddress(at: number, address: Address): void {
-    writeKey(at, addressKey(address))
   }
 
   function readWord(at: number): bigint {

@@ -43,14 +43,27 @@ export class Slot {
   current: WordKey
   stamp: number
   warmStamp: number = 0
+  private text: Hash | undefined
 
-  constructor(account: Account, key: WordKey, first: WordKey, stamp: number) {
+  constructor(
+    account: Account,
+    key: WordKey,
+    text: Hash | undefined,
+    first: WordKey,
+    stamp: number,
+  ) {
     this.account = account
     this.key = key
+    this.text = text
     this.first = first
     this.original = first
     this.current = first
     this.stamp = stamp
+  }
+
+  hash(): Hash {
+    this.text ??= hashOfKey(this.key)
+    return this.text
   }
 }
 
@@ -110,6 +123,8 @@ const UNDO_CALL = 11
 export class WorldState implements World {
   private readonly reader: WorldReader
   private readonly accounts: Map<AddressKey, Account> = new Map()
+  /** The same by their text, as far as they were asked for by it. */
+  private readonly byText: Map<Address, Account> = new Map()
   private readonly codes: Map<Hash, Uint8Array> = new Map()
   // The journal: what to restore, of whom, to which value.
   private kinds: number[] = []
@@ -135,8 +150,12 @@ export class WorldState implements World {
   }
 
   accountAt(address: Address): Account {
+    const known = this.byText.get(address)
+    if (known !== undefined) return known
     const key = addressKey(address)
-    return this.accounts.get(key) ?? this.load(key, address)
+    const account = this.accounts.get(key) ?? this.load(key, address)
+    this.byText.set(address, account)
+    return account
   }
 
   codeOf(account: Account): Uint8Array {
@@ -147,11 +166,13 @@ export class WorldState implements World {
   slotOf(account: Account, key: WordKey): Slot {
     let slot = account.slots.get(key)
     if (slot === undefined) {
-      const value =
-        account.storageCleared || !account.exists
-          ? ZERO_WORD
-          : wordKeyOfBigInt(this.reader.storage(account.address, hashOfKey(key)))
-      slot = new Slot(account, key, value, this.stamp)
+      let value = ZERO_WORD
+      let hash: Hash | undefined
+      if (account.first !== undefined && !account.storageCleared) {
+        hash = hashOfKey(key)
+        value = wordKeyOfBigInt(this.reader.storage(account.address, hash))
+      }
+      slot = new Slot(account, key, hash, value, this.stamp)
       account.slots.set(key, slot)
     } else if (slot.stamp !== this.stamp) {
       slot.stamp = this.stamp
@@ -403,9 +424,8 @@ export class WorldState implements World {
     for (const account of this.warmAccounts) if (this.isWarm(account)) slots.set(account, new Set())
     for (const slot of this.warmSlots) {
       if (slot.warmStamp !== this.stamp) continue
-      let keys = slots.get(slot.account)
-      if (keys === undefined) slots.set(slot.account, (keys = new Set()))
-      keys.add(hashOfKey(slot.key))
+      const keys = slots.get(slot.account) ?? new Set()
+      slots.set(slot.account, keys.add(slot.hash()))
     }
     return Array.from(slots, ([account, keys]) => ({ address: account.address, slots: [...keys] }))
   }
@@ -568,7 +588,7 @@ function changeOf(account: Account): AccountChange | undefined {
   }
   const slots = new Map<Hash, bigint>()
   for (const slot of account.slots.values()) {
-    if (slot.current !== slot.first) slots.set(hashOfKey(slot.key), bigIntOfKey(slot.current))
+    if (slot.current !== slot.first) slots.set(slot.hash(), bigIntOfKey(slot.current))
   }
   // Storage that never was needs no clearing.
   const storageCleared = account.storageCleared && first !== undefined

@@ -1,0 +1,91 @@
+/** Our machine behind the benchmark's view of one: calls on a flat state in memory. */
+
+import {
+  type Address,
+  createEvm,
+  createWorld,
+  type Hash,
+  keccak256Hex,
+  type World,
+  ZERO_ADDRESS,
+  ZERO_HASH,
+} from '@vellum/evm'
+
+/** What a machine under test can do. */
+export interface Contestant {
+  /** Calls as one transaction, from `SENDER`; returns the gas used. Throws unless it succeeds. */
+  call(to: Address, data: Uint8Array, gas: bigint): bigint | Promise<bigint>
+  /** Makes a block end, where that means something. */
+  endBlock(): void
+}
+
+export const SENDER: Address = '0x1000000000000000000000000000000000000001'
+export const TARGET: Address = '0x00000000000000000000000000000000000c0de0'
+
+export function createOurs(codes: ReadonlyMap<Address, Uint8Array>): Contestant {
+  const byHash = new Map<Hash, Uint8Array>(
+    [...codes.values()].map((code) => [keccak256Hex(code), code]),
+  )
+  const accounts = new Map(
+    Array.from(codes, ([address, code]) => {
+      return [address, { nonce: 1n, balance: 0n, codeHash: keccak256Hex(code) }]
+    }),
+  )
+  accounts.set(SENDER, {
+    nonce: 0n,
+    balance: 10n ** 20n,
+    codeHash: keccak256Hex(new Uint8Array(0)),
+  })
+  const storage = new Map<string, bigint>()
+  const open = (): World =>
+    createWorld({
+      account: (address) => accounts.get(address),
+      storage: (address, slot) => storage.get(address + slot) ?? 0n,
+      hasStorage: () => false,
+      code: (hash) => byHash.get(hash)!,
+    })
+  let world = open()
+  let evm = createMachine(world)
+
+  return {
+    call(to, data, gas) {
+      world.beginTransaction()
+      world.warmAddress(SENDER)
+      world.warmAddress(to)
+      const outcome = evm.call(
+        { caller: SENDER, to, value: 0n, data, gas },
+        { origin: SENDER, gasPrice: 0n, blobVersionedHashes: [] },
+      )
+      world.endTransaction('cancun')
+      if (outcome.status !== 'success') throw new Error(`our call ended with ${outcome.status}`)
+      return gas - outcome.gasLeft
+    },
+    endBlock() {
+      for (const { address, account, slots } of world.changes().accounts) {
+        if (account !== undefined) accounts.set(address, account)
+        for (const [slot, value] of slots) storage.set(address + slot, value)
+      }
+      world = open()
+      evm = createMachine(world)
+    },
+  }
+}
+
+function createMachine(world: World): ReturnType<typeof createEvm> {
+  return createEvm({
+    fork: 'cancun',
+    chainId: 1n,
+    world,
+    block: {
+      coinbase: ZERO_ADDRESS,
+      number: 1,
+      timestamp: 1_700_000_000,
+      gasLimit: 30_000_000n,
+      baseFee: 0n,
+      prevRandao: ZERO_HASH,
+      difficulty: 0n,
+      blobBaseFee: 1n,
+      blockHash: () => ZERO_HASH,
+    },
+  })
+}
