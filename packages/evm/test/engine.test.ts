@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+// @ts-expect-error: a build script without types
+import { compile, generatedText, MODULES } from '../engine/build.mjs'
+import { ARENA, CODES, FRAME_BYTES, FRAMES, STACKS_TOP } from '../src/layout.ts'
+
+test('the generated modules: compiling the sources again gives the same bytes', async () => {
+  for (const name of Object.keys(MODULES)) {
+    const file = new URL(`../src/${name}.generated.ts`, import.meta.url)
+    expect(generatedText(name, await compile(name)) === (await readFile(file, 'utf8'))).toBe(true)
+  }
+})
+
+test('the layout: the machine and the engine have the same numbers', async () => {
+  const engine = await readFile(new URL('../engine/layout.ts', import.meta.url), 'utf8')
+  const machine = await readFile(new URL('../src/layout.ts', import.meta.url), 'utf8')
+  const valuesOf = (text: string): Map<string, string> =>
+    new Map(
+      Array.from(text.matchAll(/export const (\w+)(?:: \w+)? = (.+)/g), ([, name, value]) => [
+        name!,
+        value!,
+      ]),
+    )
+  const theirs = valuesOf(engine)
+  const ours = valuesOf(machine)
+  expect(ours.size).toBeGreaterThan(25)
+  for (const [name, value] of ours) expect(`${name} ${theirs.get(name)}`).toBe(`${name} ${value}`)
+})
+
+test('the layout: records and stacks of 1,025 frames fit their regions', () => {
+  const records = FRAMES + 1027 * FRAME_BYTES
+  expect(STACKS_TOP - 1025 * 1024 * 32).toBeGreaterThanOrEqual(records)
+  expect(CODES).toBeGreaterThanOrEqual(STACKS_TOP)
+  expect(ARENA).toBeGreaterThan(CODES)
+})
