@@ -70,7 +70,7 @@ const anyWord = fc.oneof(
       minLength: 8,
       maxLength: 8,
     })
-    .map((digits) => digits.reduce((value, digit) => (value << 32n) | digit, 0n)),
+    .map((digits) => digits.reduce<bigint>((value, digit) => (value << 32n) | digit, 0n)),
 )
 
 const push32 = (value: bigint): string => `7f${value.toString(16).padStart(64, '0')}`
