@@ -221,7 +221,7 @@ async function importBlocks(from: Genesis, blocks: readonly Uint8Array[]): Promi
     const used = process.cpuUsage(cpu)
     const cpuMs = (used.user + used.system) / 1000
     const recoverFloorMs = bareRecovery(blocks.slice(WARM_BLOCKS))
-    chain.close()
+    await chain.flush()
     return { wallMs, cpuMs, parts, recoverFloorMs }
   } finally {
     await disk.close()

@@ -58,7 +58,7 @@ export function configOf(network: string): Record<string, number> | undefined {
   const config: Record<string, number> = {}
   for (const key of OLD_KEYS) config[key] = 0
   for (const [, key] of FORK_KEYS.slice(0, last + 1)) config[key] = 0
-  if (after !== undefined && at !== undefined) {
+  if (after !== undefined && typeof at === 'string') {
     const key = FORK_KEYS.find(([name]) => name === after)?.[1]
     if (key === undefined) return undefined
     config[key] = Number(at.replace('k', '000'))
@@ -83,30 +83,26 @@ export async function runBlockTest(test: BlockTest): Promise<{ skip: string } | 
     crypto: curve,
     retainedBlocks: undefined,
   })
-  try {
-    if (chain.head().hash !== header.hash) throw new Error(`genesis hash is ${chain.head().hash}`)
-    for (const [i, { rlp, expectException }] of test.blocks.entries()) {
-      const verdict = await importBlock(chain, rlp)
-      if (verdict === 'fork' && expectException === undefined) {
-        return { skip: 'needs a reorganisation, and blocks here are final' }
-      }
-      if (verdict === undefined && expectException !== undefined) {
-        throw new Error(`block ${i} was accepted, but expected ${expectException}`)
-      }
-      if (verdict !== undefined && expectException === undefined) {
-        throw new Error(`block ${i} was refused: ${verdict}`)
-      }
+  if (chain.head().hash !== header.hash) throw new Error(`genesis hash is ${chain.head().hash}`)
+  for (const [i, { rlp, expectException }] of test.blocks.entries()) {
+    const verdict = await importBlock(chain, rlp)
+    if (verdict === 'fork' && expectException === undefined) {
+      return { skip: 'needs a reorganisation, and blocks here are final' }
     }
-    if (chain.head().hash !== test.lastblockhash) throw new Error(`head is ${chain.head().hash}`)
-    if (test.postState) assertPostState(chain, test.postState)
-    const root = chain.state().root
-    if (test.postStateHash !== undefined && root !== test.postStateHash) {
-      throw new Error(`state root is ${root}`)
+    if (verdict === undefined && expectException !== undefined) {
+      throw new Error(`block ${i} was accepted, but expected ${expectException}`)
     }
-    return undefined
-  } finally {
-    chain.close()
+    if (verdict !== undefined && expectException === undefined) {
+      throw new Error(`block ${i} was refused: ${verdict}`)
+    }
   }
+  if (chain.head().hash !== test.lastblockhash) throw new Error(`head is ${chain.head().hash}`)
+  if (test.postState) assertPostState(chain, test.postState)
+  const root = chain.state().root
+  if (test.postStateHash !== undefined && root !== test.postStateHash) {
+    throw new Error(`state root is ${root}`)
+  }
+  return undefined
 }
 
 /** Why the block was refused; undefined if it is the head now. */

@@ -119,7 +119,6 @@ export function runStateCase(test: StateTest, forkName: string, expected: PostCa
   }
   assertVerdict(refused, expected.expectException)
   const root = state.prepare(world.changes(), 1).root
-  state.close()
   if (root !== expected.hash) throw new Error(`state root is ${root}, expected ${expected.hash}`)
   const logsHash = keccak256Hex(encodeLogs(logs))
   if (logsHash !== expected.logs) throw new Error(`logs are ${logsHash}, expected ${expected.logs}`)
@@ -165,7 +164,7 @@ export function assertVerdict(
 
 export function stateOf(pre: StateTest['pre']): State {
   const store = createStore(createMemoryKeyValue(), crc32)
-  const state = createState({ store, root: EMPTY_ROOT, recordsObsolete: false })
+  const state = createState({ store, height: 0, root: EMPTY_ROOT, retainedBlocks: undefined })
   for (const changes of genesisChanges({ alloc: allocOf(pre) }, Number.MAX_SAFE_INTEGER)) {
     const prepared = state.prepare(changes, 0)
     // The memory disk is written at once; its promise only says so.

@@ -11,6 +11,7 @@ import {
   proveTrie,
   type Trie,
   type TrieUpdate,
+  takeNewNodes,
   trieEntries,
   updateTrie,
   verifyProof,
@@ -64,7 +65,9 @@ function applyEach(puts: readonly Put[], root: Hash): void {
   for (const [key, value] of puts) {
     const change = updateTrie(openTrie(trie.root, source), [{ key, value }])
     for (const { path, hash } of change.replaced) store.delete(place(path, hash))
-    for (const { path, hash, encoded } of change.written) store.set(place(path, hash), encoded)
+    for (const { path, hash, encoded } of takeNewNodes(change.trie)) {
+      store.set(place(path, hash), encoded)
+    }
     trie = change.trie
     if (value === undefined) expected.delete(bytesToHex(key))
     else expected.set(bytesToHex(key), value)

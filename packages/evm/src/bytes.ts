@@ -6,9 +6,9 @@
  */
 
 /** 32 bytes as `0x` and 64 lower-case hex digits. */
-export type Hash = `0x${string}` & { readonly __hash?: never }
+export type Hash = `0x${string}`
 /** 20 bytes as `0x` and 40 lower-case hex digits. */
-export type Address = `0x${string}` & { readonly __address?: never }
+export type Address = `0x${string}`
 /** Any bytes as `0x` and an even number of lower-case hex digits. */
 export type Hex = `0x${string}`
 

@@ -5,7 +5,15 @@
 
 import { keccak256 } from '@vellum/evm'
 import type { NodeSource, Trie, TrieUpdate } from '../src/trie.ts'
-import { EMPTY_ROOT, NO_NODES, openTrie, rootOfList, unloadTrie, updateTrie } from '../src/trie.ts'
+import {
+  EMPTY_ROOT,
+  NO_NODES,
+  openTrie,
+  rootOfList,
+  takeNewNodes,
+  unloadTrie,
+  updateTrie,
+} from '../src/trie.ts'
 
 const ACCOUNT_BYTES = 70
 const BATCH = 1_000
@@ -26,7 +34,7 @@ function measureUpdates(accounts: number): void {
       for (let i = from; i < Math.min(accounts, from + 50_000); i++) updates.push(update(i, 0))
       const change = updateTrie(trie, updates)
       for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-      for (const { hash, encoded } of change.written) nodes.set(shortKey(hash), encoded)
+      for (const { hash, encoded } of takeNewNodes(change.trie)) nodes.set(shortKey(hash), encoded)
       trie = unloadTrie(change.trie, 4)
     }
   })
@@ -49,9 +57,10 @@ function measureUpdates(accounts: number): void {
     const batch = [...updates.values()]
     let change = updateTrie(trie, [])
     inMemory.push(timed(() => (change = updateTrie(trie, batch))))
-    written += change.written.length
+    const taken = takeNewNodes(change.trie)
+    written += taken.length
     for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-    for (const { hash, encoded } of change.written) nodes.set(shortKey(hash), encoded)
+    for (const { hash, encoded } of taken) nodes.set(shortKey(hash), encoded)
     unloading.push(timed(() => (trie = unloadTrie(change.trie, 4))))
   }
   report(`trie.update accounts=${accounts} batch=${BATCH} loaded=4`, inMemory)

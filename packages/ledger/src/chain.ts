@@ -43,7 +43,8 @@ import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
 import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
 import { blockRules, type ChainRules } from './rules.ts'
 import type { SealScheme, Verdict } from './seal.ts'
-import { createState, type PreparedState, type State, type StateView } from './state.ts'
+import { createState, type PreparedState, type State } from './state.ts'
+import type { StateView } from './state-view.ts'
 import {
   type Crc32,
   createStore,
@@ -127,11 +128,15 @@ export interface Chain {
   append(executed: ExecutedBlock): Promise<void>
   /** Called after each append, in order. Returns the way to stop. */
   onHead(listener: (head: NewHead) => void): () => void
-  close(): void
+  /**
+   * Brings rows and tries on disk up to the head, so that the next start has nothing to apply again.
+   * Does nothing while a block is being appended, or after that failed.
+   */
+  flush(): Promise<void>
 }
 
 /** What a block's cost is made of, for metrics and benchmarks. */
-export type ChainPart = 'execute' | 'root' | 'roots of the body' | 'encode' | 'write'
+export type ChainPart = 'execute' | 'root' | 'roots of the body' | 'encode' | 'write' | 'flush'
 
 /** Runs the work, and may note how long it took. The chain itself knows no clock. */
 export type Measure = <T>(part: ChainPart, work: () => T) => T
@@ -169,8 +174,9 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
   const measure: Measure = options.measure ?? ((_, work) => work())
   const state: State = createState({
     store,
+    height: opened.height,
     root: opened.stateRoot,
-    recordsObsolete: retainedBlocks !== undefined,
+    retainedBlocks,
   })
   const blocks: Cache<number, SealedBlock> = createCache(LIMITS.cachedBlocks)
   const receiptLists: Cache<number, readonly Receipt[]> = createCache(LIMITS.cachedBlocks)
@@ -294,13 +300,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const number = block.header.number
     const count = transactionCount + block.transactions.length
     const body = encodeBody(block)
-    const pruned =
-      retainedBlocks !== undefined && number > retainedBlocks
-        ? state.prune(number - retainedBlocks)
-        : []
     const writes: Write[] = [
-      // First, so that a node which this block brings back outlives its pruning.
-      ...pruned,
       ...measure('encode', () =>
         blockWrites(store, block, hash, body, outcome.receipts.map(encodeReceipt)),
       ),
@@ -321,6 +321,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     headers.set(number, head)
     blocks.set(number, sealed)
     receiptLists.set(number, outcome.receipts)
+    if (state.isFlushDue()) await measure('flush', () => state.flush())
     appending = false
     const news: NewHead = { ...head, block: sealed, receipts: outcome.receipts }
     for (const listener of listeners) listener(news)
@@ -366,7 +367,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
           { number, oldest: head.header.number - retainedBlocks },
         )
       }
-      return state.at(named.header.stateRoot)
+      return state.at(number, named.header.stateRoot)
     },
     state: () => state.head(),
     execute,
@@ -397,7 +398,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    close: () => state.close(),
+    flush: () => (appending ? Promise.resolve() : state.flush()),
   }
 }
 
@@ -456,12 +457,13 @@ function compareOutcome(header: Header, outcome: BlockOutcome): string | undefin
 /** The genesis state in bounded batches; the meta record comes last, so that half a genesis is none. */
 async function writeGenesis(store: Store, options: ChainOptions): Promise<void> {
   const { genesis, scheme, retainedBlocks } = options
-  const state = createState({ store, root: EMPTY_ROOT, recordsObsolete: false })
+  await clearDisk(store)
+  const state = createState({ store, height: 0, root: EMPTY_ROOT, retainedBlocks })
   let root: Hash = EMPTY_ROOT
   for (const changes of genesisChanges(genesis, LIMITS.genesisBatchAccounts)) {
     root = await writeState(store, state, changes)
   }
-  state.close()
+  await state.flush()
   const header = genesisHeader(genesis, root)
   const hash = scheme.hash(header)
   const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
@@ -483,7 +485,19 @@ async function writeState(store: Store, state: State, changes: WorldChanges): Pr
   const prepared = state.prepare(changes, 0)
   await store.disk.batch(prepared.writes)
   state.commit(prepared)
+  await state.flush()
   return prepared.root
+}
+
+/** A genesis that was cut short, perhaps of another chain, must leave nothing behind. */
+async function clearDisk({ disk }: Store): Promise<void> {
+  const all = { from: Uint8Array.of(0), to: Uint8Array.of(255), limit: LIMITS.genesisBatchAccounts }
+  for (;;) {
+    const writes: Write[] = []
+    for await (const [key] of disk.iterate(all)) writes.push({ key, value: undefined })
+    if (writes.length === 0) return
+    await disk.batch(writes)
+  }
 }
 
 function assertSameChain(

@@ -9,7 +9,15 @@ export const LIMITS = {
   cachedCodes: 1_000,
   /** Storage tries whose upper nodes stay decoded, in each of two generations. */
   cachedStorageTries: 256,
-  /** Nibbles from the root down to which trie nodes stay decoded between blocks. */
+  /** States behind the head whose tries stay open, in each of two generations. */
+  cachedHistoricStates: 4,
+  /** Changed accounts and slots that gather in memory before rows and tries are written. */
+  flushChanges: 10_000,
+  /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
+  flushBlocks: 256,
+  /** Trie nodes in memory beyond which the lower ones are dropped. About 400 bytes each. */
+  loadedTrieNodes: 150_000,
+  /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */
   cachedBlocks: 32,

@@ -171,10 +171,9 @@ export {
   createState,
   type PreparedState,
   type State,
-  type StateProof,
-  type StateView,
-  type StorageProof,
+  type StateOptions,
 } from './state.ts'
+export type { StateProof, StateView, StorageProof } from './state-view.ts'
 export {
   type Crc32,
   createStore,
@@ -213,6 +212,7 @@ export { assertTransactionRules, intrinsicGas } from './transaction-rules.ts'
 export {
   EMPTY_ROOT,
   getTrie,
+  type NewNode,
   NO_NODES,
   type NodeSource,
   openTrie,
@@ -222,10 +222,10 @@ export {
   type Trie,
   type TrieChange,
   type TrieUpdate,
+  takeNewNodes,
   trieEntries,
   unloadTrie,
   updateTrie,
-  type WrittenNode,
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-path.ts'
 export {

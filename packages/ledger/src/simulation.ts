@@ -28,7 +28,7 @@ import { LedgerError } from './error.ts'
 import { type ExecutionContext, runMessage } from './execute.ts'
 import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
 import type { ChainRules } from './rules.ts'
-import type { StateView } from './state.ts'
+import type { StateView } from './state-view.ts'
 import type { AccessListEntry, Authorization, SenderRecovery } from './transaction.ts'
 import { INITCODE_BYTES_MAX, intrinsicGas } from './transaction-rules.ts'
 

@@ -1,10 +1,13 @@
 /**
  * The state of a chain: accounts and storage, at the head and behind it.
  *
- * Two forms of the same values lie on disk. Flat rows hold the head only and serve execution: one
- * read an account or slot. The Merkle Patricia tries hold every retained height and serve roots,
- * proofs and older states. A block's changes are prepared first (roots, rows, nodes; nothing is
- * altered), written with the block in one batch, and only then become the head.
+ * Two forms of the same values lie on disk. Flat rows serve execution: one read an account or slot.
+ * The Merkle Patricia tries serve roots, proofs and older states. Neither is written with every
+ * block. A block writes one record, its diff; what it changed stays in memory until some thousand
+ * changes have gathered, and then rows and tries are written at once (`flush`): the upper nodes of
+ * a trie, which every block touches, are so written once for many blocks. After a crash the diffs
+ * since the last flush are applied again. An older state is that of the flush before it and the
+ * diffs from there.
  *
  * A row that is missing is believed only if the trie, whose nodes are bound to the root by hash,
  * says so too: a damaged disk may lose rows without a word.
@@ -20,124 +23,128 @@ import {
   keccak256,
   NO_BYTES,
   type WorldChanges,
-  type WorldReader,
 } from '@vellum/evm'
-import { type Account, decodeAccount, EMPTY_CODE_HASH, encodeAccount } from './account.ts'
+import { decodeAccount, EMPTY_CODE_HASH, encodeAccount } from './account.ts'
 import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
-import type { KeyValueSnapshot, Write } from './key-value.ts'
-import { decodeRlp, encodeRlp } from './rlp.ts'
+import type { Write } from './key-value.ts'
+import { decodeRlp, encodeRlp, rlpBytes, rlpList } from './rlp.ts'
+import { decodeDiff, encodeDiff, type StateDiff } from './state-diff.ts'
+import {
+  type AppliedChanges,
+  applyChanges,
+  type ChangedSlot,
+  isStillObsolete,
+  type StoredAccount,
+  slotKey,
+  storedNodes,
+  type TrieState,
+  writeNode,
+} from './state-trie.ts'
+import {
+  createView,
+  type StateView,
+  type StoredReader,
+  storedTries,
+  trieReader,
+  triesAfter,
+} from './state-view.ts'
 import { heightKey, KIND, keyOf, readHeight, type Store, writeHeight } from './store.ts'
 import {
   EMPTY_ROOT,
   getTrie,
   type NodeSource,
   openTrie,
-  proveTrie,
   type Trie,
-  type TrieUpdate,
-  trieEntries,
+  takeNewNodes,
   unloadTrie,
-  updateTrie,
 } from './trie.ts'
-
-/** EIP-1186: an account and some of its slots with the trie nodes that prove them. */
-export interface StateProof {
-  readonly address: Address
-  readonly account: Account | undefined
-  /** From the state root down. */
-  readonly accountProof: readonly Uint8Array[]
-  readonly storage: readonly StorageProof[]
-}
-
-export interface StorageProof {
-  readonly slot: Hash
-  readonly value: bigint
-  /** From the account's storage root down; empty if the account has no storage. */
-  readonly proof: readonly Uint8Array[]
-}
-
-/** State at one height, for reading. Valid as long as that height is retained. */
-export interface StateView {
-  readonly root: Hash
-  /** For a `World` to execute on. */
-  readonly reader: WorldReader
-  account(address: Address): Account | undefined
-  storage(address: Address, slot: Hash): bigint
-  code(address: Address): Uint8Array
-  /** @throws LedgerError LEDGER_TRIE_NODE_MISSING if the disk lost a node */
-  prove(address: Address, slots: readonly Hash[]): StateProof
-}
 
 /** What a block's changes make of the head state. Nothing has been altered yet. */
 export interface PreparedState {
   readonly root: Hash
-  /** To be written in one batch with the block. */
-  readonly writes: readonly Write[]
   /** Root of the state that these changes apply to. */
   readonly parentRoot: Hash
+  readonly height: number
+  /** To be written in one batch with the block. */
+  readonly writes: readonly Write[]
   /** @internal what `commit` needs */
-  readonly next: NextState
-}
-
-interface NextState {
-  readonly accounts: ReadonlyMap<Address, StoredAccount | undefined>
-  readonly slots: ReadonlyMap<Address, ReadonlyMap<Hash, bigint>>
-  readonly storageCleared: boolean
-  readonly storageTries: ReadonlyMap<Address, Trie>
-  readonly trie: Trie
-}
-
-interface StoredAccount extends Account {
-  readonly address: Address
-  /** keccak256(address): its place in the trie and in the flat rows. */
-  readonly owner: Uint8Array
+  readonly applied: AppliedChanges
 }
 
 export interface State {
   /** The state at the head. */
   head(): StateView
-  /** The state with this root. The caller knows that its height is retained. */
-  at(root: Hash): StateView
-  /**
-   * What the changes make of the head state.
-   * @param height of the block that makes them
-   */
+  /** The state of a block whose height is retained and whose header has this root. */
+  at(height: number, root: Hash): StateView
+  /** What the changes, made by the block at this height, make of the head state. */
   prepare(changes: WorldChanges, height: number): PreparedState
   /** Makes a prepared state the head. Its writes are on disk by now. */
   commit(prepared: PreparedState): void
-  /**
-   * Deletions of the nodes that the block at this height made obsolete. Pruned mode only. They come
-   * before a block's own writes in a batch, as the block may bring a node back.
-   */
-  prune(height: number): readonly Write[]
-  close(): void
+  /** True if enough has gathered in memory to be written. */
+  isFlushDue(): boolean
+  /** Brings rows and tries on disk up to the head, in one batch. Nothing may be committed meanwhile. */
+  flush(): Promise<void>
 }
 
 export interface StateOptions {
   readonly store: Store
+  /** Height and state root of the head. */
+  readonly height: number
   readonly root: Hash
-  /** True to record, block by block, which trie nodes became obsolete. */
-  readonly recordsObsolete: boolean
+  /** Heights behind the head whose state must stay; undefined: all. */
+  readonly retainedBlocks: number | undefined
 }
 
 const ABSENT = Symbol('no such account')
 
+/**
+ * Opens the state of a head whose block is on disk.
+ * @throws LedgerError LEDGER_STORE_DAMAGED if diffs are missing or do not lead to the root
+ */
 export function createState(options: StateOptions): State {
-  const { store } = options
-  let trie: Trie = openTrie(options.root, accountNodes(store))
-  let snapshot: KeyValueSnapshot = store.disk.snapshot()
+  const { store, retainedBlocks } = options
   const accounts: Cache<Address, StoredAccount | typeof ABSENT> = createCache(LIMITS.cachedAccounts)
   const slots: Cache<string, bigint> = createCache(LIMITS.cachedSlots)
   const codes: Cache<Hash, Uint8Array> = createCache(LIMITS.cachedCodes)
   const storageTries: Cache<Address, Trie> = createCache(LIMITS.cachedStorageTries)
 
+  // What was changed since the last flush; it stands before caches and rows.
+  const changedAccounts = new Map<Address, StoredAccount | typeof ABSENT>()
+  const changedSlots = new Map<string, ChangedSlot>()
+  const changedTries = new Map<Address, Trie>()
+  /** Accounts whose rows on disk are of a storage that is gone. */
+  const clearedOwners = new Set<Address>()
+  const deletedRows: Uint8Array[] = []
+  const obsoleteNodes: Uint8Array[] = []
+
+  /** Heights of flushes that are still on disk, ascending. */
+  const flushes = readFlushes(store)
+  const opened = flushes.at(-1)
+  let flushedHeight = opened?.height
+  let height = options.height
+  let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
+  let headView: StateView | undefined
+  let nodesLoaded = 0
+  const historic: Cache<number, TrieState> = createCache(LIMITS.cachedHistoricStates)
+
+  /** Nodes on disk, counted as they come into memory. */
+  function countedNodes(owner: Uint8Array): NodeSource {
+    const { node } = storedNodes(store, owner)
+    return {
+      node: (path, hash) => {
+        nodesLoaded += 1
+        return node(path, hash)
+      },
+    }
+  }
+
   function account(address: Address): StoredAccount | undefined {
-    const cached = accounts.get(address)
-    if (cached !== undefined) return cached === ABSENT ? undefined : cached
+    const known = changedAccounts.get(address) ?? accounts.get(address)
+    if (known !== undefined) return known === ABSENT ? undefined : known
     const owner = keccak256(hexToBytes(address))
-    const row = store.read(keyOf(KIND.account, owner), snapshot)
+    const row = store.read(keyOf(KIND.account, owner))
     if (row === undefined) assertAbsent(trie, owner, `account ${address}`)
     const found = row && { ...decodeAccount(row), address, owner }
     accounts.set(address, found ?? ABSENT)
@@ -145,10 +152,11 @@ export function createState(options: StateOptions): State {
   }
 
   function storageTrie(holder: StoredAccount): Trie {
-    const cached = storageTries.get(holder.address)
-    if (cached !== undefined && cached.root === holder.storageRoot) return cached
-    const opened = openTrie(holder.storageRoot, storageNodes(store, holder.owner))
-    storageTries.set(holder.address, opened)
+    const { address, storageRoot } = holder
+    const known = changedTries.get(address) ?? storageTries.get(address)
+    if (known !== undefined && known.root === storageRoot) return known
+    const opened = openTrie(storageRoot, countedNodes(holder.owner))
+    storageTries.set(address, opened)
     return opened
   }
 
@@ -156,10 +164,11 @@ export function createState(options: StateOptions): State {
     const holder = account(address)
     if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
     const name = address + slot
-    const cached = slots.get(name)
-    if (cached !== undefined) return cached
+    const known = changedSlots.get(name)?.value ?? slots.get(name)
+    if (known !== undefined) return known
+    if (clearedOwners.has(address)) return 0n
     const place = keccak256(hexToBytes(slot))
-    const row = store.read(keyOf(KIND.slot, holder.owner, place), snapshot)
+    const row = store.read(slotKey(holder.owner, place))
     if (row === undefined) assertAbsent(storageTrie(holder), place, `slot ${slot} of ${address}`)
     const value = row === undefined ? 0n : bytesToBigInt(row)
     slots.set(name, value)
@@ -170,258 +179,269 @@ export function createState(options: StateOptions): State {
     if (codeHash === EMPTY_CODE_HASH) return NO_BYTES
     const cached = codes.get(codeHash)
     if (cached !== undefined) return cached
-    const found = store.mustRead(keyOf(KIND.code, hexToBytes(codeHash)), `code ${codeHash}`).slice()
+    const key = keyOf(KIND.code, hexToBytes(codeHash))
+    const found = store.mustRead(key, `code ${codeHash}`).slice()
     codes.set(codeHash, found)
     return found
   }
 
-  const headReader = {
+  const reader: StoredReader = {
     account,
     storage,
-    hasStorage: (address: Address) => (account(address)?.storageRoot ?? EMPTY_ROOT) !== EMPTY_ROOT,
+    hasStorage: (address) => (account(address)?.storageRoot ?? EMPTY_ROOT) !== EMPTY_ROOT,
     code,
   }
 
-  function prepare(changes: WorldChanges, height: number): PreparedState {
-    const writes: Write[] = []
-    const obsolete: Uint8Array[] = []
-    const nextAccounts = new Map<Address, StoredAccount | undefined>()
-    const nextSlots = new Map<Address, ReadonlyMap<Hash, bigint>>()
-    const nextTries = new Map<Address, Trie>()
-    let storageCleared = false
-    const updates: TrieUpdate[] = []
+  function headTries(): TrieState {
+    return { trie, account, storageTrie, nodes: countedNodes }
+  }
 
+  function prepare(changes: WorldChanges, at: number): PreparedState {
+    const applied = applyChanges(headTries(), changes.accounts)
+    const writes: Write[] = []
     for (const [hash, bytes] of changes.codes) {
       writes.push(store.write(keyOf(KIND.code, hexToBytes(hash)), bytes))
     }
-    for (const change of changes.accounts) {
-      const { address } = change
-      const before = account(address)
-      const owner = before?.owner ?? keccak256(hexToBytes(address))
-      let storageRoot = before?.storageRoot ?? EMPTY_ROOT
-
-      if ((change.storageCleared || change.account === undefined) && storageRoot !== EMPTY_ROOT) {
-        storageCleared = true
-        for (const [place] of trieEntries(openTrie(storageRoot, storageNodes(store, owner)))) {
-          writes.push(store.write(keyOf(KIND.slot, owner, place), undefined))
-        }
-        storageRoot = EMPTY_ROOT
-      }
-      if (change.account !== undefined && change.slots.size > 0) {
-        const base =
-          before !== undefined && storageRoot === before.storageRoot
-            ? storageTrie(before)
-            : openTrie(storageRoot, storageNodes(store, owner))
-        const slotUpdates: TrieUpdate[] = []
-        for (const [slot, value] of change.slots) {
-          const place = keccak256(hexToBytes(slot))
-          const bytes = value === 0n ? undefined : bigIntToMinimalBytes(value)
-          slotUpdates.push({ key: place, value: bytes && encodeRlp(bytes) })
-          writes.push(store.write(keyOf(KIND.slot, owner, place), bytes))
-        }
-        const updated = updateTrie(base, slotUpdates)
-        storageRoot = updated.trie.root
-        for (const node of updated.written) {
-          writes.push(writeNode(store, owner, node.path, node.hash, node.encoded, height))
-        }
-        for (const node of updated.replaced) obsolete.push(nodeKey(owner, node.path, node.hash))
-        nextTries.set(address, updated.trie)
-        nextSlots.set(address, change.slots)
-      }
-
-      const after = change.account && { ...change.account, storageRoot, address, owner }
-      const encoded = after && encodeAccount(after)
-      updates.push({ key: owner, value: encoded })
-      writes.push(store.write(keyOf(KIND.account, owner), encoded))
-      nextAccounts.set(address, after)
-    }
-
-    const updated = updateTrie(trie, updates)
-    for (const node of updated.written) {
-      writes.push(writeNode(store, NO_BYTES, node.path, node.hash, node.encoded, height))
-    }
-    if (options.recordsObsolete) {
-      for (const node of updated.replaced) obsolete.push(nodeKey(NO_BYTES, node.path, node.hash))
-      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(obsolete)))
-    }
-    return {
-      root: updated.trie.root,
-      parentRoot: trie.root,
-      writes,
-      next: {
-        accounts: nextAccounts,
-        slots: nextSlots,
-        storageCleared,
-        storageTries: nextTries,
-        trie: updated.trie,
-      },
-    }
+    const diff = encodeDiff({ base: flushedHeight ?? 0, accounts: changes.accounts })
+    writes.push(store.write(heightKey(KIND.diff, at), diff))
+    return { root: applied.trie.root, parentRoot: trie.root, height: at, writes, applied }
   }
 
-  function commit({ next, parentRoot }: PreparedState): void {
+  function commit({ applied, parentRoot, height: at }: PreparedState): void {
     if (parentRoot !== trie.root) throw new Error('prepared on another state than the head')
-    // Rare (a contract was destroyed): cheaper to forget all slots than to know each one's name.
-    if (next.storageCleared) slots.clear()
-    for (const [address, after] of next.accounts) {
-      accounts.set(address, after ?? ABSENT)
-      const opened = next.storageTries.get(address)
-      if (opened !== undefined) {
-        storageTries.set(address, unloadTrie(opened, LIMITS.loadedTrieDepth))
-      } else if (after === undefined) storageTries.delete(address)
-    }
-    for (const [address, changed] of next.slots) {
-      for (const [slot, value] of changed) slots.set(address + slot, value)
-    }
-    trie = unloadTrie(next.trie, LIMITS.loadedTrieDepth)
-    snapshot.close()
-    snapshot = store.disk.snapshot()
+    adopt(applied)
+    height = at
   }
+
+  function adopt(applied: AppliedChanges): void {
+    for (const { address, owner, places } of applied.cleared) {
+      clearedOwners.add(address)
+      for (const place of places) deletedRows.push(slotKey(owner, place))
+      // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
+      slots.clear()
+      for (const [name, slot] of changedSlots) {
+        if (name.startsWith(address)) changedSlots.set(name, { ...slot, value: 0n })
+      }
+    }
+    for (const [address, after] of applied.accounts) {
+      changedAccounts.set(address, after ?? ABSENT)
+      if (after === undefined) changedTries.delete(address)
+    }
+    for (const slot of applied.slots) changedSlots.set(slot.name, slot)
+    for (const [address, changed] of applied.storageTries) changedTries.set(address, changed)
+    if (retainedBlocks !== undefined) {
+      for (const key of applied.obsolete) obsoleteNodes.push(key)
+    }
+    trie = applied.trie
+    headView = undefined
+  }
+
+  async function flush(): Promise<void> {
+    if (flushedHeight === height && changedAccounts.size === 0) return
+    const writes: Write[] = prunedWrites()
+    for (const key of deletedRows) writes.push(store.write(key, undefined))
+    for (const { owner, place, value } of changedSlots.values()) {
+      const bytes = value === 0n ? undefined : bigIntToMinimalBytes(value)
+      writes.push(store.write(slotKey(owner, place), bytes))
+    }
+    for (const [address, changed] of changedAccounts) {
+      const owner = changed === ABSENT ? keccak256(hexToBytes(address)) : changed.owner
+      const row = changed === ABSENT ? undefined : encodeAccount(changed)
+      writes.push(store.write(keyOf(KIND.account, owner), row))
+    }
+    for (const [address, changed] of changedTries) {
+      const holder = account(address)
+      if (holder?.storageRoot !== changed.root) continue
+      addNewNodes(writes, holder.owner, changed)
+    }
+    addNewNodes(writes, NO_BYTES, trie)
+    if (retainedBlocks !== undefined) {
+      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(obsoleteNodes)))
+    }
+    const isAgain = flushedHeight === height
+    const before = isAgain ? flushes.at(-2)?.height : flushedHeight
+    writes.push(...flushWrites(store, { height, before, root: trie.root }))
+    await store.disk.batch(writes)
+    if (isAgain) flushes.pop()
+    flushes.push({ height, before, root: trie.root })
+    settle()
+  }
+
+  function addNewNodes(writes: Write[], owner: Uint8Array, from: Trie): void {
+    for (const node of takeNewNodes(from)) {
+      nodesLoaded += 1
+      writes.push(writeNode(store, owner, node, height))
+    }
+  }
+
+  /** Rows and tries on disk are those of the head now. */
+  function settle(): void {
+    flushedHeight = height
+    for (const [address, changed] of changedAccounts) accounts.set(address, changed)
+    for (const { name, value } of changedSlots.values()) slots.set(name, value)
+    const isFull = nodesLoaded > LIMITS.loadedTrieNodes
+    if (isFull) {
+      nodesLoaded = 0
+      storageTries.clear()
+      trie = unloadTrie(trie, LIMITS.loadedTrieDepth)
+    }
+    for (const [address, changed] of changedTries) {
+      storageTries.set(address, isFull ? unloadTrie(changed, LIMITS.loadedTrieDepth) : changed)
+    }
+    changedAccounts.clear()
+    changedSlots.clear()
+    changedTries.clear()
+    clearedOwners.clear()
+    deletedRows.length = 0
+    obsoleteNodes.length = 0
+  }
+
+  /**
+   * Deletions of what no retained state needs. A flush that is not above the oldest retained height
+   * makes the states before it unreachable, with the nodes that it replaced and the diffs that led
+   * to it. They stand first in a batch, as the flush itself may bring a node back.
+   */
+  function prunedWrites(): Write[] {
+    const writes: Write[] = []
+    if (retainedBlocks === undefined) return writes
+    const oldest = height - retainedBlocks
+    for (let next = flushes[1]; next !== undefined && next.height <= oldest; next = flushes[1]) {
+      writes.push(...prunedFlush(store, flushes[0]!.height, next.height))
+      flushes.shift()
+    }
+    return writes
+  }
+
+  /** The tries of a height: those of the flush at or before it, and the diffs from there. */
+  function triesAt(number: number, root: Hash): TrieState {
+    if (readFlush(store, number)?.root === root) return storedTries(countedNodes, root)
+    const { base } = readDiff(store, number)
+    const flush = readFlush(store, base)
+    if (flush === undefined) throw damaged(`the state of block ${base} is lost`)
+    let tries = storedTries(countedNodes, flush.root)
+    for (let next = base + 1; next <= number; next++) {
+      tries = triesAfter(tries, readDiff(store, next))
+    }
+    if (tries.trie.root !== root) throw damaged(`the diffs do not lead to block ${number}`)
+    return tries
+  }
+
+  function at(wanted: number, root: Hash): StateView {
+    if (wanted === height && root === trie.root) return head()
+    const known = historic.get(wanted)
+    const tries = known?.trie.root === root ? known : triesAt(wanted, root)
+    if (nodesLoaded > LIMITS.loadedTrieNodes) historic.clear()
+    historic.set(wanted, tries)
+    return createView(root, trieReader(tries, code), () => tries)
+  }
+
+  function head(): StateView {
+    headView ??= createView(trie.root, reader, headTries)
+    return headView
+  }
+
+  // What a crash left behind the last flush.
+  if (flushedHeight !== undefined) {
+    if (flushedHeight > height) throw damaged('the state on disk is ahead of the head')
+    for (let number = flushedHeight + 1; number <= height; number++) {
+      adopt(applyChanges(headTries(), readDiff(store, number).accounts))
+    }
+  }
+  if (trie.root !== options.root) throw damaged('the diffs do not lead to the state of the head')
 
   return {
-    head: () => view(trie, headReader, storageTrie),
-    at: (root) => {
-      if (root === trie.root) return view(trie, headReader, storageTrie)
-      return trieView(store, root, code)
-    },
+    head,
+    at,
     prepare,
     commit,
-    prune: (height) => pruneNodes(store, height),
-    close: () => snapshot.close(),
+    isFlushDue: () =>
+      changedAccounts.size + changedSlots.size >= LIMITS.flushChanges ||
+      height - (flushedHeight ?? 0) >= LIMITS.flushBlocks,
+    flush,
   }
 }
 
-/** A reader that also knows where in the tries an account stands. */
-interface StoredReader extends WorldReader {
-  account(address: Address): StoredAccount | undefined
+/** Rows and tries as they were brought to disk at one height. */
+interface FlushRecord {
+  readonly height: number
+  /** Height of the flush before it; undefined for the first one. */
+  readonly before: number | undefined
+  readonly root: Hash
 }
 
-/** A view whose single reads come from `read`, and whose proofs come from the tries. */
-function view(
-  trie: Trie,
-  reader: StoredReader,
-  storageTrie: (holder: StoredAccount) => Trie,
-): StateView {
+/** Height of the last flush. */
+const FLUSHED_KEY = keyOf(KIND.flushed)
+const NO_HEIGHT = 2 ** 48 - 1
+
+function flushWrites(store: Store, { height, before, root }: FlushRecord): Write[] {
+  const record = new Uint8Array(38)
+  writeHeight(record, 0, before ?? NO_HEIGHT)
+  record.set(hexToBytes(root), 6)
+  const last = new Uint8Array(6)
+  writeHeight(last, 0, height)
+  return [store.write(heightKey(KIND.flush, height), record), store.write(FLUSHED_KEY, last)]
+}
+
+function readFlush(store: Store, height: number): FlushRecord | undefined {
+  const record = store.read(heightKey(KIND.flush, height))
+  if (record === undefined) return undefined
+  const before = readHeight(record, 0)
   return {
-    root: trie.root,
-    reader,
-    account: (address) => reader.account(address),
-    storage: (address, slot) => reader.storage(address, slot),
-    code: (address) => {
-      const found = reader.account(address)
-      return found === undefined ? NO_BYTES : reader.code(found.codeHash)
-    },
-    prove: (address, slots) => {
-      const found = reader.account(address)
-      const storage = slots.map((slot): StorageProof => {
-        const holder = found?.storageRoot === EMPTY_ROOT ? undefined : found
-        return {
-          slot,
-          value: reader.storage(address, slot),
-          proof: holder ? proveTrie(storageTrie(holder), keccak256(hexToBytes(slot))) : [],
-        }
-      })
-      const accountProof = proveTrie(trie, keccak256(hexToBytes(address)))
-      return { address, account: found, accountProof, storage }
-    },
+    height,
+    before: before === NO_HEIGHT ? undefined : before,
+    root: bytesToHex(record.subarray(6)),
   }
 }
 
-/** A view of a state behind the head, read through its tries alone. */
-function trieView(store: Store, root: Hash, code: (codeHash: Hash) => Uint8Array): StateView {
-  const trie = openTrie(root, accountNodes(store))
-  const tries = new Map<Address, Trie>()
-
-  function account(address: Address): StoredAccount | undefined {
-    const owner = keccak256(hexToBytes(address))
-    const leaf = getTrie(trie, owner)
-    return leaf && { ...decodeAccount(leaf), address, owner }
+/** All flushes that are still on disk, oldest first: each names the one before it. */
+function readFlushes(store: Store): FlushRecord[] {
+  const last = store.read(FLUSHED_KEY)
+  if (last === undefined) return []
+  const flushes: FlushRecord[] = []
+  let next: number | undefined = readHeight(last, 0)
+  while (next !== undefined) {
+    const found = readFlush(store, next)
+    if (found === undefined) break
+    flushes.push(found)
+    next = found.before
   }
+  if (flushes.length === 0) throw damaged('the record of the last flush is lost')
+  return flushes.reverse()
+}
 
-  function storageTrie(holder: StoredAccount): Trie {
-    const known = tries.get(holder.address)
-    if (known !== undefined) return known
-    const opened = openTrie(holder.storageRoot, storageNodes(store, holder.owner))
-    tries.set(holder.address, opened)
-    return opened
-  }
+function readDiff(store: Store, height: number): StateDiff {
+  const key = heightKey(KIND.diff, height)
+  return decodeDiff(store.mustRead(key, `state changes of block ${height}`).slice())
+}
 
-  const reader = {
-    account,
-    storage: (address: Address, slot: Hash) => {
-      const holder = account(address)
-      if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
-      const leaf = getTrie(storageTrie(holder), keccak256(hexToBytes(slot)))
-      return leaf === undefined ? 0n : bytesToBigInt(decodeRlp(leaf) as Uint8Array)
-    },
-    hasStorage: (address: Address) => (account(address)?.storageRoot ?? EMPTY_ROOT) !== EMPTY_ROOT,
-    code,
+/** Deletions of the states from one flush up to the next. */
+function prunedFlush(store: Store, from: number, to: number): Write[] {
+  const writes: Write[] = []
+  const listKey = heightKey(KIND.obsolete, to)
+  const list = store.read(listKey)
+  if (list !== undefined) {
+    for (const item of rlpList(decodeRlp(list), 'obsolete nodes')) {
+      const key = rlpBytes(item, 'node key')
+      if (isStillObsolete(store, key, to)) writes.push(store.write(key, undefined))
+    }
+    writes.push(store.write(listKey, undefined))
   }
-  return view(trie, reader, storageTrie)
+  writes.push(store.write(heightKey(KIND.flush, from), undefined))
+  for (let number = from + 1; number <= to; number++) {
+    writes.push(store.write(heightKey(KIND.diff, number), undefined))
+  }
+  return writes
 }
 
 function assertAbsent(trie: Trie, place: Uint8Array, what: string): void {
-  if (trie.root === EMPTY_ROOT || getTrie(trie, place) === undefined) return
-  throw new LedgerError(
+  if (getTrie(trie, place) === undefined) return
+  throw damaged(`the disk lost ${what}, which the state root proves to exist`)
+}
+
+function damaged(what: string): LedgerError {
+  return new LedgerError(
     'LEDGER_STORE_DAMAGED',
-    `the disk lost ${what}, which the state root proves to exist: restore the directory from a ` +
-      'backup, or delete it and import or synchronise the chain anew',
-    { place: bytesToHex(place) },
+    `${what}: restore the directory from a backup, ` +
+      'or delete it and import or synchronise the chain anew',
   )
-}
-
-/** Nodes of the account trie, as `openTrie` wants them. */
-export function accountNodes(store: Store): NodeSource {
-  return { node: (path, hash) => readNode(store, nodeKey(NO_BYTES, path, hash)) }
-}
-
-/** Nodes of the storage trie of the account with this hashed address. */
-export function storageNodes(store: Store, owner: Uint8Array): NodeSource {
-  return { node: (path, hash) => readNode(store, nodeKey(owner, path, hash)) }
-}
-
-/** Owner (none for the account trie), path length, path, hash: replaced nodes keep their own key. */
-function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Array {
-  const pathSize = (path.length + 1) >> 1
-  const key = new Uint8Array(2 + owner.length + pathSize + hash.length)
-  key[0] = owner.length === 0 ? KIND.node : KIND.storageNode
-  key.set(owner, 1)
-  let at = 1 + owner.length
-  for (let i = 0; i < path.length; i += 2) key[at++] = (path[i]! << 4) | (path[i + 1] ?? 0)
-  key[at++] = path.length
-  key.set(hash, at)
-  return key
-}
-
-const NODE_HEIGHT_SIZE = 6
-
-function readNode(store: Store, key: Uint8Array): Uint8Array | undefined {
-  return store.read(key)?.subarray(NODE_HEIGHT_SIZE)
-}
-
-function writeNode(
-  store: Store,
-  owner: Uint8Array,
-  path: Uint8Array,
-  hash: Uint8Array,
-  encoded: Uint8Array,
-  height: number,
-): Write {
-  const value = new Uint8Array(NODE_HEIGHT_SIZE + encoded.length)
-  writeHeight(value, 0, height)
-  value.set(encoded, NODE_HEIGHT_SIZE)
-  return store.write(nodeKey(owner, path, hash), value)
-}
-
-/** A node that came back after it was obsolete (a value set and set back) has a later height. */
-function pruneNodes(store: Store, height: number): readonly Write[] {
-  const list = heightKey(KIND.obsolete, height)
-  const encoded = store.read(list)
-  if (encoded === undefined) return []
-  const writes: Write[] = [store.write(list, undefined)]
-  for (const key of decodeRlp(encoded) as readonly Uint8Array[]) {
-    const node = store.read(key)
-    if (node === undefined || readHeight(node, 0) >= height) continue
-    writes.push(store.write(key, undefined))
-  }
-  return writes
 }

@@ -49,7 +49,13 @@ export const KIND = {
   node: 0x6e,
   /** keccak(address), path, hash -> the same of a node of that account's storage trie. */
   storageNode: 0x4e,
-  /** height -> keys of the trie nodes that this block made obsolete. Pruned mode only. */
+  /** height -> what the block changed in the state, and the flush that it builds on. */
+  diff: 0x67,
+  /** height -> the flush before, and the state root: rows and tries were written at this height. */
+  flush: 0x6b,
+  /** Height of the last flush. */
+  flushed: 0x6c,
+  /** height of a flush -> keys of the trie nodes that it made obsolete. Pruned mode only. */
   obsolete: 0x6f,
 } as const
 

@@ -29,8 +29,8 @@ export interface TrieUpdate {
   readonly value: Uint8Array | undefined
 }
 
-/** A node that is new in a version of the trie. Embedded nodes are part of their parents. */
-export interface WrittenNode {
+/** A node to be written to the source. Embedded nodes are part of their parents. */
+export interface NewNode {
   /** Nibbles from the root. */
   readonly path: Uint8Array
   /** 32 bytes. Only to be read, like the rest: the trie keeps them. */
@@ -39,7 +39,7 @@ export interface WrittenNode {
 }
 
 /** A stored node that the next version does not refer to. */
-export type ReplacedNode = Omit<WrittenNode, 'encoded'>
+export type ReplacedNode = Omit<NewNode, 'encoded'>
 
 /** An entry whose key is nibbles. */
 export interface Pair {
@@ -51,7 +51,6 @@ export interface Pair {
 export interface Batch {
   readonly keys: readonly Uint8Array[]
   readonly values: readonly (Uint8Array | undefined)[]
-  readonly keyLengthMax: number
   readonly source: NodeSource
   readonly replaced: ReplacedNode[]
 }
@@ -71,7 +70,6 @@ export function sortedBatch(
   }
   const keys: Uint8Array[] = []
   const values: (Uint8Array | undefined)[] = []
-  let keyLengthMax = 0
   for (const { key, value } of sorted) {
     const nibbles = nibblesOf(key)
     const last = keys.at(-1)
@@ -80,9 +78,8 @@ export function sortedBatch(
     }
     keys.push(nibbles)
     values.push(value !== undefined && value.length > 0 ? value : undefined)
-    if (nibbles.length > keyLengthMax) keyLengthMax = nibbles.length
   }
-  return { keys, values, keyLengthMax, source, replaced }
+  return { keys, values, source, replaced }
 }
 
 /**
@@ -276,31 +273,21 @@ export function build(
   return split === depth ? branch : newExtension(first.key.slice(depth, split), branch)
 }
 
-/** Notes a node that was stored; new ones have no ref, embedded ones a short one. */
+/** Notes a node that was stored; embedded ones have a short ref. */
 function replace(batch: Batch, node: LoadedNode, key: Uint8Array, depth: number): void {
   const { ref } = node
-  if (ref?.length === REF_BYTES) batch.replaced.push({ path: key.slice(0, depth), hash: ref })
+  if (node.stored && ref?.length === REF_BYTES)
+    batch.replaced.push({ path: key.slice(0, depth), hash: ref })
 }
 
-/**
- * Gives every new node its ref, from the bottom up. The root has a hash however short it is.
- * @param path nibbles to the node in its first `depth` places
- */
-export function seal(
-  node: LoadedNode,
-  path: Uint8Array,
-  depth: number,
-  written: WrittenNode[] | undefined,
-): void {
+/** Gives every new node its ref, from the bottom up. The root has a hash however short it is. */
+export function seal(node: LoadedNode, isRoot: boolean): void {
   if (node.kind === 'branch') {
     let bits = node.changed
     while (bits !== 0) {
       const nibble = 31 - Math.clz32(bits & -bits)
       const child = node.children![nibble]!
-      if (child.kind !== 'stub' && child.ref === undefined) {
-        path[depth] = nibble
-        seal(child, path, depth + 1, written)
-      }
+      if (child.kind !== 'stub' && child.ref === undefined) seal(child, false)
       bits &= bits - 1
     }
   } else if (
@@ -308,17 +295,36 @@ export function seal(
     node.child.kind !== 'stub' &&
     node.child.ref === undefined
   ) {
-    path.set(node.path, depth)
-    seal(node.child, path, depth + node.path.length, written)
+    seal(node.child, false)
   }
   const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
-  if (encoded.length < REF_BYTES && depth > 0) {
-    node.ref = encoded
-    return
+  node.ref = encoded.length < REF_BYTES && !isRoot ? encoded : keccak256(encoded)
+}
+
+/**
+ * Collects the nodes that are not stored, children before parents, and counts them as stored from
+ * now on. All of them must have their refs.
+ * @param path nibbles to the node in its first `depth` places
+ */
+export function takeNew(node: TrieNode, path: Uint8Array, depth: number, taken: NewNode[]): void {
+  if (node.kind === 'stub' || node.stored) return
+  if (node.kind === 'branch' && node.children !== undefined) {
+    for (let bits = node.mask; bits !== 0; bits &= bits - 1) {
+      const nibble = 31 - Math.clz32(bits & -bits)
+      const child = node.children[nibble]
+      if (child === undefined) continue
+      path[depth] = nibble
+      takeNew(child, path, depth + 1, taken)
+    }
+  } else if (node.kind === 'extension') {
+    path.set(node.path, depth)
+    takeNew(node.child, path, depth + node.path.length, taken)
   }
-  const hash = keccak256(encoded)
-  node.ref = hash
-  written?.push({ path: path.slice(0, depth), hash, encoded })
+  node.stored = true
+  const hash = node.ref!
+  if (hash.length === REF_BYTES) {
+    taken.push({ path: path.slice(0, depth), hash, encoded: encodeNode(node) })
+  }
 }
 
 function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -4,7 +4,8 @@
  *
  * A path is an array of nibbles, one a byte. `ref` is what a parent holds of a node: the 32 bytes
  * of its hash, or its whole encoding if that is shorter. A node without `ref` is new and not yet
- * hashed; no node changes once it has one.
+ * hashed; no node changes once it has one. `stored` says that the node came from the source, or was
+ * handed out to be written there: new nodes are not, and all that is below a stored one is stored.
  */
 
 import { LedgerError } from './error.ts'
@@ -47,6 +48,7 @@ export interface BranchNode {
   trimmedTo: number
   /** Bit i: the child at nibble i was used since the last unloading. */
   touched: number
+  stored: boolean
 }
 
 export interface ExtensionNode {
@@ -56,6 +58,7 @@ export interface ExtensionNode {
   readonly path: Uint8Array
   /** A branch, or the stub of one. */
   child: TrieNode
+  stored: boolean
 }
 
 export interface LeafNode {
@@ -64,6 +67,7 @@ export interface LeafNode {
   readonly path: Uint8Array
   /** At least one byte. */
   readonly value: Uint8Array
+  stored: boolean
 }
 
 /** A node that is in the store and not in memory. */
@@ -82,11 +86,11 @@ export const NOT_TRIMMED = -1
 export const REF_BYTES = 32
 
 export function newLeaf(path: Uint8Array, value: Uint8Array): LeafNode {
-  return { kind: 'leaf', ref: undefined, path, value }
+  return { kind: 'leaf', ref: undefined, path, value, stored: false }
 }
 
 export function newExtension(path: Uint8Array, child: TrieNode): ExtensionNode {
-  return { kind: 'extension', ref: undefined, path, child }
+  return { kind: 'extension', ref: undefined, path, child, stored: false }
 }
 
 /** A branch of children that are all given. */
@@ -96,7 +100,7 @@ export function newBranch(
 ): BranchNode {
   let mask = 0
   for (let i = 0; i < 16; i++) if (children[i] !== undefined) mask |= 1 << i
-  return branch(undefined, undefined, 0, children, mask, mask, value)
+  return branch(undefined, undefined, 0, children, mask, mask, value, false)
 }
 
 /** A new branch that differs from a stored one in the children of the bits `changed`. */
@@ -107,7 +111,7 @@ export function changedBranch(
   changed: number,
   value: Uint8Array | undefined,
 ): BranchNode {
-  const next = branch(undefined, from.base, from.baseMask, children, mask, changed, value)
+  const next = branch(undefined, from.base, from.baseMask, children, mask, changed, value, false)
   next.trimmedTo = from.trimmedTo
   next.touched = from.touched | changed
   return next
@@ -118,7 +122,8 @@ export function withLoaded(
   from: BranchNode,
   children: (TrieNode | undefined)[] | undefined,
 ): BranchNode {
-  return branch(from.ref, from.base, from.baseMask, children, from.mask, 0, from.value)
+  const { ref, base, baseMask, mask, value } = from
+  return branch(ref, base, baseMask, children, mask, 0, value, from.stored)
 }
 
 /** Made in one place, so that all branches have one shape for the engine. */
@@ -130,10 +135,21 @@ function branch(
   mask: number,
   changed: number,
   value: Uint8Array | undefined,
+  stored: boolean,
 ): BranchNode {
-  const trimmedTo = NOT_TRIMMED
-  const touched = 0
-  return { kind: 'branch', ref, base, baseMask, children, mask, changed, value, trimmedTo, touched }
+  return {
+    kind: 'branch',
+    ref,
+    base,
+    baseMask,
+    children,
+    mask,
+    changed,
+    value,
+    trimmedTo: NOT_TRIMMED,
+    touched: 0,
+    stored,
+  }
 }
 
 /** The child at a nibble, a stub if it is not in memory; undefined if there is none. */
@@ -266,7 +282,7 @@ export function decodeNode(input: Uint8Array, ref: Uint8Array): LoadedNode {
   if (isLeaf) {
     const value = stringOf(items[1]!)
     if (value.length === 0) throw invalid('a leaf has no value')
-    return { kind: 'leaf', ref, path, value }
+    return { kind: 'leaf', ref, path, value, stored: true }
   }
   if (path.length === 0) throw invalid('an extension has no path')
   const child = decodeRef(items[1]!)
@@ -274,7 +290,7 @@ export function decodeNode(input: Uint8Array, ref: Uint8Array): LoadedNode {
   if (child.kind === 'leaf' || child.kind === 'extension') {
     throw invalid('the child of an extension must be a branch')
   }
-  return { kind: 'extension', ref, path, child }
+  return { kind: 'extension', ref, path, child, stored: true }
 }
 
 function decodeBranch(items: readonly Uint8Array[], ref: Uint8Array): BranchNode {
@@ -289,7 +305,7 @@ function decodeBranch(items: readonly Uint8Array[], ref: Uint8Array): BranchNode
   const value = bytes.length === 0 ? undefined : bytes
   if (bitCount(mask) + (value === undefined ? 0 : 1) < 2)
     throw invalid('a branch has fewer than 2 ways')
-  return branch(ref, undefined, 0, children, mask, 0, value)
+  return branch(ref, undefined, 0, children, mask, 0, value, true)
 }
 
 /**
@@ -316,7 +332,7 @@ function decodeHashBranch(bytes: Uint8Array, ref: Uint8Array): BranchNode | unde
   if (at !== length - 1) return undefined
   // Two hashes at least, since the length is 58 or more. A copy: the bytes may be part of a buffer
   // that is larger, or used again.
-  return branch(ref, bytes.slice(), mask, undefined, mask, 0, undefined)
+  return branch(ref, bytes.slice(), mask, undefined, mask, 0, undefined, true)
 }
 
 function decodeRef(item: Uint8Array): TrieNode | undefined {

@@ -12,12 +12,13 @@ import { rlpScalar } from './rlp.ts'
 import {
   build,
   change,
+  type NewNode,
   type Pair,
   type ReplacedNode,
   seal,
   sortedBatch,
   type TrieUpdate,
-  type WrittenNode,
+  takeNew,
 } from './trie-batch.ts'
 import {
   type BranchNode,
@@ -31,7 +32,7 @@ import {
 import { bytesOfNibbles, commonLength, compareNibbles, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
-export type { ReplacedNode, TrieUpdate, WrittenNode } from './trie-batch.ts'
+export type { NewNode, ReplacedNode, TrieUpdate } from './trie-batch.ts'
 export { NO_NODES, type NodeSource } from './trie-source.ts'
 
 /** A trie at one root. Treat `loaded` as private: it is filled as nodes are read. */
@@ -43,8 +44,7 @@ export interface Trie {
 
 export interface TrieChange {
   readonly trie: Trie
-  /** Children before parents; the root last. */
-  readonly written: readonly WrittenNode[]
+  /** Stored nodes of the former version that this one does not refer to. */
   readonly replaced: readonly ReplacedNode[]
 }
 
@@ -105,23 +105,37 @@ export function* trieEntries(
  */
 export function updateTrie(trie: Trie, updates: readonly TrieUpdate[]): TrieChange {
   const replaced: ReplacedNode[] = []
-  const written: WrittenNode[] = []
   const before = loadRoot(trie)
   const batch = sortedBatch(updates, trie.source, replaced)
   const count = batch.keys.length
   const after = count === 0 ? before : change(batch, before, 0, 0, count)
-  if (after === before) return { trie, written, replaced }
+  if (after === before) return { trie, replaced }
   let root = EMPTY_ROOT
   if (after !== undefined) {
-    seal(after, new Uint8Array(batch.keyLengthMax + 2), 0, written)
+    seal(after, true)
     root = bytesToHex(after.ref!)
   }
-  return { trie: { root, source: trie.source, loaded: { node: after } }, written, replaced }
+  return { trie: { root, source: trie.source, loaded: { node: after } }, replaced }
 }
 
 /**
+ * The nodes that no earlier call handed out and that were not read from the source, children before
+ * parents: what must be written for this version to be found there. From now on they count as
+ * stored, in every version that shares them.
+ */
+export function takeNewNodes(trie: Trie): NewNode[] {
+  const taken: NewNode[] = []
+  const { node } = trie.loaded
+  if (node !== undefined) takeNew(node, new Uint8Array(PATH_NIBBLES_MAX), 0, taken)
+  return taken
+}
+
+/** Keys of tries have at most 32 bytes. */
+const PATH_NIBBLES_MAX = 66
+
+/**
  * The same trie without the decoded nodes whose path is longer than `depth` nibbles, to bound
- * memory. All its nodes must be in the source by now.
+ * memory. All its nodes must be in the source by now: taken with `takeNewNodes`, and written.
  */
 export function unloadTrie(trie: Trie, depth: number): Trie {
   const { node } = trie.loaded
@@ -146,7 +160,7 @@ export function rootOfList(values: readonly Uint8Array[]): Hash {
   for (let i = 0x80; i < values.length; i++) push(i)
   const node = build(pairs, 0, 0, pairs.length)
   if (node === undefined) return EMPTY_ROOT
-  seal(node, new Uint8Array(16), 0, undefined)
+  seal(node, true)
   return bytesToHex(node.ref!)
 }
 
@@ -229,7 +243,8 @@ function trim(node: TrieNode, depth: number, limit: number): TrieNode {
   if (node.kind === 'leaf') return node
   if (node.kind === 'extension') {
     const child = trim(node.child, depth + node.path.length, limit)
-    return child === node.child ? node : { kind: 'extension', ref, path: node.path, child }
+    if (child === node.child) return node
+    return { kind: 'extension', ref, path: node.path, child, stored: true }
   }
   const touched = node.trimmedTo === limit ? node.touched : node.mask
   if (touched === 0 || node.children === undefined) return node

@@ -4,11 +4,19 @@
  * says what the disk holds and not what memory remembers.
  */
 
-import { bytesToHex, concatBytes, equalBytes, type Hash, hexToBytes, keccak256 } from '@vellum/evm'
+import {
+  bytesToHex,
+  concatBytes,
+  equalBytes,
+  type Hash,
+  hexToBytes,
+  keccak256,
+  NO_BYTES,
+} from '@vellum/evm'
 import { decodeAccount, EMPTY_CODE_HASH } from './account.ts'
 import { LedgerError } from './error.ts'
 import { decodeRlp } from './rlp.ts'
-import { accountNodes, storageNodes } from './state.ts'
+import { storedNodes } from './state-trie.ts'
 import { KIND, type Kind, keyOf, type Store } from './store.ts'
 import { EMPTY_ROOT, type NodeSource, openTrie, trieEntries } from './trie.ts'
 
@@ -18,7 +26,8 @@ export interface StateCount {
 }
 
 /**
- * Walks the whole state with this root and compares it with the flat rows of the head.
+ * Walks the whole state with this root and compares it with the flat rows. Both must have been
+ * brought up to it: `Chain.flush` does so.
  * @param onProgress told after each account
  * @returns how much there was to compare
  * @throws LedgerError LEDGER_STORE_DAMAGED, or LEDGER_TRIE_NODE_MISSING, at the first difference
@@ -32,7 +41,7 @@ export async function verifyState(
   let accounts = 0
   let slots = 0
   const rows = flatRows(store, KIND.account, new Uint8Array(0))
-  for (const [owner, leaf] of trieEntries(openTrie(root, hashing(accountNodes(store))))) {
+  for (const [owner, leaf] of trieEntries(openTrie(root, hashing(storedNodes(store, NO_BYTES))))) {
     assertRow(await rows.next(), owner, leaf, 'account')
     const { storageRoot, codeHash } = decodeAccount(leaf)
     if (codeHash !== EMPTY_CODE_HASH && !codes.has(codeHash)) {
@@ -51,7 +60,7 @@ async function verifyStorage(store: Store, owner: Uint8Array, root: Hash): Promi
   if (root === EMPTY_ROOT) return 0
   let slots = 0
   const rows = flatRows(store, KIND.slot, owner)
-  for (const [place, leaf] of trieEntries(openTrie(root, hashing(storageNodes(store, owner))))) {
+  for (const [place, leaf] of trieEntries(openTrie(root, hashing(storedNodes(store, owner))))) {
     assertRow(await rows.next(), place, decodeRlp(leaf) as Uint8Array, 'slot')
     slots += 1
   }

@@ -157,7 +157,6 @@ describe('chain', () => {
     const first = tx(1, 0)
     const second = tx(2, 0)
     const { hash } = await grow(chain, first, second)
-    chain.close()
     for (const each of [chain, await open(disk)]) {
       expect(each.head().hash).toBe(hash)
       expect(each.numberOf(hash)).toBe(1)
@@ -263,7 +262,7 @@ describe('chain: opening', () => {
 
   test('another genesis and another mode are refused with what to do', async () => {
     const disk = createMemoryKeyValue()
-    ;(await open(disk)).close()
+    await open(disk)
     await expect(open(disk, undefined, { ...GENESIS, timestamp: 5 })).rejects.toThrow(
       refused('LEDGER_STORE_GENESIS'),
     )
@@ -274,7 +273,6 @@ describe('chain: opening', () => {
     const disk = createMemoryKeyValue()
     const chain = await open(disk)
     for (let i = 0; i < 3; i++) await grow(chain, tx(1, i))
-    chain.close()
     for (const kind of ['d', 'b', 'r']) {
       const key = Uint8Array.of(kind.charCodeAt(0), 0, 0, 0, 0, 0, 2)
       const value = disk.get(key)
@@ -282,7 +280,7 @@ describe('chain: opening', () => {
       await expect(open(disk)).rejects.toThrow(refused('LEDGER_STORE_DAMAGED'))
       await disk.batch([{ key, value }])
     }
-    ;(await open(disk)).close()
+    await open(disk)
   })
 
   test('a genesis cut short by a crash is begun anew', async () => {

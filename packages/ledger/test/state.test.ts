@@ -23,11 +23,13 @@ import {
   NO_NODES,
   openTrie,
   type State,
+  type StateOptions,
   updateTrie,
   verifyAccountProof,
+  verifyState,
   verifyStorageProof,
 } from '../src/index.ts'
-import { KIND, keyOf } from '../src/store.ts'
+import { heightKey, KIND, keyOf } from '../src/store.ts'
 
 const address = (n: number): Address => bytesToHex(bigIntToBytes(BigInt(n) + 1n, 20))
 const slot = (n: number): Hash => bytesToHex(bigIntToBytes(BigInt(n), 32))
@@ -102,12 +104,24 @@ const edits = fc.uniqueArray(
   { selector: ({ account }) => account, maxLength: 8 },
 )
 
-function open(disk: KeyValue, root: Hash = EMPTY_ROOT, recordsObsolete = false): State {
-  return createState({ store: createStore(disk, crc32), root, recordsObsolete })
+function open(
+  disk: KeyValue,
+  { height = 0, root = EMPTY_ROOT, retainedBlocks }: Partial<Omit<StateOptions, 'store'>> = {},
+): State {
+  return createState({ store: createStore(disk, crc32), height, root, retainedBlocks })
 }
 
-function assertSame(state: State, model: Model, root: Hash): void {
-  const view = state.at(root)
+interface Then {
+  readonly height: number
+  readonly root: Hash
+  readonly model: Model
+}
+
+const copyOf = (model: Model): Model =>
+  new Map([...model].map(([name, each]) => [name, { ...each, slots: new Map(each.slots) }]))
+
+function assertSame(state: State, { height, root, model }: Then): void {
+  const view = state.at(height, root)
   for (let n = 0; n <= 12; n++) {
     const expected = model.get(address(n))
     expect(view.account(address(n))?.balance).toBe(expected?.balance)
@@ -118,32 +132,84 @@ function assertSame(state: State, model: Model, root: Hash): void {
   }
 }
 
+/** Blocks one after another, some followed by a flush, some by a crash (opened again from disk). */
+const lives = (minLength: number, maxLength: number) =>
+  fc.array(fc.record({ block: edits, next: fc.constantFrom('go on', 'go on', 'flush', 'crash') }), {
+    minLength,
+    maxLength,
+  })
+
+async function live(
+  disk: KeyValue,
+  steps: readonly { readonly block: readonly Edit[]; readonly next: string }[],
+  retainedBlocks?: number,
+): Promise<{ state: State; history: Then[] }> {
+  let state = open(disk, { retainedBlocks })
+  await state.flush()
+  const model: Model = new Map()
+  const history: Then[] = []
+  for (const [i, { block, next }] of steps.entries()) {
+    const height = i + 1
+    const prepared = state.prepare(apply(model, block), height)
+    expect(prepared.root).toBe(rootOf(model))
+    await disk.batch(prepared.writes)
+    state.commit(prepared)
+    history.push({ height, root: prepared.root, model: copyOf(model) })
+    if (next === 'flush') await state.flush()
+    if (next === 'crash') state = open(disk, { height, root: prepared.root, retainedBlocks })
+  }
+  return { state, history }
+}
+
+const refusedAsDamage = expect.objectContaining({ code: 'LEDGER_STORE_DAMAGED' })
+
 describe('state', () => {
   test('roots and values equal those of tries built from nothing, at the head and behind it', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(edits, { minLength: 1, maxLength: 6 }), async (blocks) => {
+      fc.asyncProperty(lives(1, 8), async (steps) => {
         const disk = createMemoryKeyValue()
-        let state = open(disk)
-        const model: Model = new Map()
-        const history: [Hash, Model][] = []
-        for (const [height, block] of blocks.entries()) {
-          const prepared = state.prepare(apply(model, block), height)
-          expect(prepared.root).toBe(rootOf(model))
-          await disk.batch(prepared.writes)
-          state.commit(prepared)
-          const copy = new Map(
-            [...model].map(([name, each]) => [name, { ...each, slots: new Map(each.slots) }]),
-          )
-          history.push([prepared.root, copy])
-        }
-        for (const [root, then] of history) assertSame(state, then, root)
-        state.close()
+        const { state, history } = await live(disk, steps)
+        for (const then of history) assertSame(state, then)
         // Once more from disk alone.
-        state = open(disk, history.at(-1)![0])
-        assertSame(state, model, history.at(-1)![0])
+        const last = history.at(-1)!
+        const reopened = open(disk, last)
+        for (const then of history) assertSame(reopened, then)
+        // And once rows and tries are written.
+        await reopened.flush()
+        for (const then of history) assertSame(open(disk, last), then)
+      }),
+      { numRuns: 80 },
+    )
+  })
+
+  test('rows on disk are those of the head after a flush', async () => {
+    await fc.assert(
+      fc.asyncProperty(lives(1, 6), async (steps) => {
+        const disk = createMemoryKeyValue()
+        const { state, history } = await live(disk, steps)
+        await state.flush()
+        const count = await verifyState(createStore(disk, crc32), history.at(-1)!.root)
+        expect(count.accounts).toBe(history.at(-1)!.model.size)
       }),
       { numRuns: 40 },
     )
+  })
+
+  test('a lost diff is damage, not another state', async () => {
+    const disk = createMemoryKeyValue()
+    const set = (account: number): Edit => ({ account, kind: 'set', balance: 5n, slots: [] })
+    const steps = [1, 2, 3].map((account) => ({ block: [set(account)], next: 'go on' }))
+    const { history } = await live(disk, steps)
+    const key = heightKey(KIND.diff, 2)
+    const kept = disk.get(key)
+    await disk.batch([{ key, value: undefined }])
+    expect(() => open(disk, history.at(-1)!)).toThrow(refusedAsDamage)
+    // Another block's diff in its place, checksum and all.
+    const store = createStore(disk, crc32)
+    await disk.batch([store.write(key, store.read(heightKey(KIND.diff, 3)))])
+    expect(() => open(disk, history.at(-1)!)).toThrow(refusedAsDamage)
+    await disk.batch([{ key, value: kept }])
+    assertSame(open(disk, history.at(-1)!), history.at(-1)!)
   })
 
   test('what is prepared and never committed changes nothing', async () => {
@@ -163,15 +229,22 @@ describe('state', () => {
 
   test('reads see the head and not what a batch in flight has written', async () => {
     const disk = createMemoryKeyValue()
-    const state = open(disk)
-    const prepared = state.prepare(
-      apply(new Map(), [{ account: 1, kind: 'set', balance: 5n, slots: [] }]),
-      1,
-    )
-    await disk.batch(prepared.writes)
-    expect(state.head().account(address(1))).toBeUndefined()
-    state.commit(prepared)
-    expect(state.head().account(address(1))?.balance).toBe(5n)
+    const { state } = await live(disk, [])
+    const block = (balance: bigint): Edit[] => [
+      { account: 1, kind: 'set', balance, slots: [[1, balance]] },
+    ]
+    for (const balance of [5n, 6n]) {
+      const before = state.head().account(address(1))?.balance
+      const prepared = state.prepare(apply(new Map(), block(balance)), Number(balance))
+      await disk.batch(prepared.writes)
+      expect(state.head().account(address(1))?.balance).toBe(before)
+      state.commit(prepared)
+      expect(state.head().account(address(1))?.balance).toBe(balance)
+      const flushed = state.flush()
+      expect(state.head().storage(address(1), slot(1))).toBe(balance)
+      await flushed
+      expect(state.head().storage(address(1), slot(1))).toBe(balance)
+    }
   })
 
   test('a row that the disk lost is damage, for accounts and for slots', async () => {
@@ -182,7 +255,9 @@ describe('state', () => {
       1,
     )
     await disk.batch(prepared.writes)
-    state.close()
+    state.commit(prepared)
+    await state.flush()
+    const { root } = prepared
     const owner = keccak256(hexToBytes(address(1)))
     const rows = [
       keyOf(KIND.slot, owner, keccak256(hexToBytes(slot(3)))),
@@ -190,13 +265,10 @@ describe('state', () => {
     ]
     for (const key of rows) {
       await disk.batch([{ key, value: undefined }])
-      const reopened = open(disk, prepared.root)
-      expect(() => reopened.head().storage(address(1), slot(3))).toThrow(
-        expect.objectContaining({ code: 'LEDGER_STORE_DAMAGED' }),
-      )
+      const reopened = open(disk, { height: 1, root })
+      expect(() => reopened.head().storage(address(1), slot(3))).toThrow(refusedAsDamage)
       // What never was is still just absent.
       expect(reopened.head().account(address(2))).toBeUndefined()
-      reopened.close()
     }
   })
 
@@ -216,7 +288,11 @@ describe('state', () => {
     const prepared = state.prepare(apply(model, block), 1)
     await disk.batch(prepared.writes)
     state.commit(prepared)
-    for (const view of [state.head(), open(disk, prepared.root).at(prepared.root)]) {
+    const { root } = prepared
+    const before = state.head()
+    await state.flush()
+    const reopened = open(disk, { height: 1, root })
+    for (const view of [before, state.head(), reopened.head(), reopened.at(1, root)]) {
       for (const n of [0, 7, 99]) {
         const proof = view.prove(address(n), [slot(1), slot(9)])
         const verdict = verifyAccountProof(prepared.root, address(n), proof.accountProof)
@@ -232,36 +308,27 @@ describe('state', () => {
     }
   })
 
-  test('pruning keeps every retained state whole and frees what no state needs', async () => {
+  test('pruning keeps every retained state whole', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(edits, { minLength: 4, maxLength: 9 }), async (blocks) => {
-        const retained = 2
+      fc.asyncProperty(lives(4, 12), fc.nat(4), async (steps, retained) => {
         const disk = createMemoryKeyValue()
-        const state = open(disk, EMPTY_ROOT, true)
-        const model: Model = new Map()
-        const history: [Hash, Model][] = []
-        for (const [i, block] of blocks.entries()) {
-          const height = i + 1
-          const prepared = state.prepare(apply(model, block), height)
-          const pruned = height > retained ? state.prune(height - retained) : []
-          await disk.batch([...pruned, ...prepared.writes])
-          state.commit(prepared)
-          const copy = new Map(
-            [...model].map(([name, each]) => [name, { ...each, slots: new Map(each.slots) }]),
-          )
-          history.push([prepared.root, copy])
-        }
-        const last = history.slice(-retained - 1)
-        const reopened = open(disk, last.at(-1)![0], true)
-        for (const [root, then] of last) assertSame(reopened, then, root)
+        const { state, history } = await live(disk, steps, retained)
+        const kept = history.slice(-retained - 1)
+        for (const then of kept) assertSame(state, then)
+        const reopened = open(disk, { ...kept.at(-1)!, retainedBlocks: retained })
+        for (const then of kept) assertSame(reopened, then)
+        await reopened.flush()
+        for (const then of kept) assertSame(reopened, then)
+        await verifyState(createStore(disk, crc32), kept.at(-1)!.root)
       }),
-      { numRuns: 60 },
+      { numRuns: 80 },
     )
   })
 
   test('pruning a chain of overwrites does not let the disk grow', async () => {
     const disk = createMemoryKeyValue()
-    const state = open(disk, EMPTY_ROOT, true)
+    const state = open(disk, { retainedBlocks: 2 })
+    await state.flush()
     const model: Model = new Map()
     const count = async (): Promise<number> => {
       let entries = 0
@@ -278,9 +345,10 @@ describe('state', () => {
         slots: [[height % 5, BigInt(height)]] as const,
       }))
       const prepared = state.prepare(apply(model, block), height)
-      await disk.batch([...(height > 2 ? state.prune(height - 2) : []), ...prepared.writes])
+      await disk.batch(prepared.writes)
       state.commit(prepared)
-      if (height === 20) early = await count()
+      if (height % 3 === 0) await state.flush()
+      if (height === 21) early = await count()
     }
     expect(await count()).toBeLessThanOrEqual(early)
   })

@@ -5,6 +5,7 @@ import { encodeRlp, type RlpItem, rlpScalar } from '../src/rlp.ts'
 import {
   EMPTY_ROOT,
   getTrie,
+  type NewNode,
   NO_NODES,
   type NodeSource,
   openTrie,
@@ -13,6 +14,7 @@ import {
   type Trie,
   type TrieChange,
   type TrieUpdate,
+  takeNewNodes,
   trieEntries,
   unloadTrie,
   updateTrie,
@@ -75,11 +77,11 @@ function createNodeStore() {
   return {
     nodes,
     source,
-    apply(change: TrieChange): void {
+    apply(change: TrieChange, written: readonly NewNode[]): void {
       for (const { path, hash } of change.replaced) {
         expect(nodes.delete(place(path, hash)), 'a replaced node was stored').toBe(true)
       }
-      for (const { path, hash, encoded } of change.written) {
+      for (const { path, hash, encoded } of written) {
         expect(bytesToHex(keccak256(encoded))).toBe(bytesToHex(hash))
         // As a database gives it: a Buffer, whose slice is no copy.
         nodes.set(place(path, hash), Buffer.from(encoded))
@@ -123,10 +125,12 @@ describe('updateTrie', () => {
           }
           expect(change.trie.root).toBe(slowRoot(expected))
           // What is in memory must not matter to what is written.
-          expect(cold.written).toEqual(change.written)
+          const written = takeNewNodes(change.trie)
+          expect(takeNewNodes(cold.trie)).toEqual(written)
+          expect(takeNewNodes(change.trie), 'each node is handed out once').toEqual([])
           expect(cold.replaced).toEqual(change.replaced)
           expect(kept.root).toBe(before)
-          store.apply(change)
+          store.apply(change, written)
           kept = unloadTrie(change.trie, depth)
           expectUnloaded(kept.loaded.node, 0, depth)
           // Reading loads again; the next round must unload that, too.
@@ -147,7 +151,7 @@ describe('updateTrie', () => {
           empty(),
           order.map(([key, value]) => ({ key: hexToBytes(key), value })),
         )
-        expect(store.nodes.size).toBe(rebuilt.written.length)
+        expect(store.nodes.size).toBe(takeNewNodes(rebuilt.trie).length)
       })
       fc.assert(property, { seed: 7, numRuns: 300 })
     })
@@ -156,10 +160,11 @@ describe('updateTrie', () => {
   test('gives back the same trie and writes nothing when nothing changes', () => {
     const key = keccak256(Uint8Array.of(1))
     const { trie } = updateTrie(empty(), [{ key, value: Uint8Array.of(1) }])
+    takeNewNodes(trie)
     const absent = { key: keccak256(Uint8Array.of(2)), value: undefined }
     const change = updateTrie(trie, [{ key, value: Uint8Array.of(1) }, absent])
     expect(change.trie).toBe(trie)
-    expect(change.written).toEqual([])
+    expect(takeNewNodes(change.trie)).toEqual([])
     expect(change.replaced).toEqual([])
   })
 
@@ -200,8 +205,9 @@ describe('updateTrie', () => {
     })
     const store = createNodeStore()
     const change = updateTrie(openTrie(EMPTY_ROOT, store.source), updates)
-    store.apply(change)
-    const lost = change.written[0]!
+    const written = takeNewNodes(change.trie)
+    store.apply(change, written)
+    const lost = written[0]!
     store.nodes.delete(`${bytesToHex(lost.path)} ${bytesToHex(lost.hash)}`)
     const read = () => [...trieEntries(openTrie(change.trie.root, store.source))]
     expect(read).toThrowError(
@@ -253,7 +259,7 @@ describe('unloadTrie', () => {
       },
     }
     const change = updateTrie(openTrie(EMPTY_ROOT, source), updates)
-    store.apply(change)
+    store.apply(change, takeNewNodes(change.trie))
     const trie = unloadTrie(change.trie, 1)
     const { key } = updates[0]!
     expect(getTrie(change.trie, key)).toEqual(key)

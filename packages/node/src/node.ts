@@ -9,6 +9,7 @@ import type { Backend } from '@vellum/rpc'
 import { createBackend } from './backend.ts'
 import type { NodeConfig } from './config.ts'
 import { NodeError } from './error.ts'
+import { createIntake } from './intake.ts'
 import type { NodePorts } from './ports.ts'
 import { createProducer, type Producer } from './producer.ts'
 
@@ -43,7 +44,7 @@ export interface VellumNode {
  */
 export async function createNode(options: NodeOptions, ports: NodePorts): Promise<VellumNode> {
   const { blocks, retainedBlocks, genesis, scheme, sealer, clientVersion } = options
-  const { clock, timers, log, disk, heads, crypto, crc32 } = ports
+  const { clock, timers, log, disk, heads, crypto, crc32, recovery } = ports
   const chain = await openChain({ genesis, disk, crc32, scheme, crypto, retainedBlocks })
   assertHeadWitnessed(chain, heads.found)
   heads.write(witnessOf(chain))
@@ -61,6 +62,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
     pool.settle(block.transactions)
   })
 
+  const intake = createIntake({ pool, crypto, clock, timers, recovery })
   const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
   const producer: Producer | undefined =
     sealer &&
@@ -76,12 +78,12 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
   return {
     chain,
     pool,
-    backend: createBackend({ chain, pool, crypto, clock, clientVersion }),
+    backend: createBackend({ chain, pool, crypto, clock, intake, clientVersion }),
     failed,
     start: () => producer?.start(),
     stop: async () => {
       await producer?.stop()
-      chain.close()
+      await chain.flush()
     },
   }
 }

@@ -128,8 +128,9 @@ async function loadState(file: string): Promise<StateView> {
   const disk = createMemoryKeyValue()
   const state = createState({
     store: createStore(disk, crc32),
+    height: 0,
     root: EMPTY_ROOT,
-    recordsObsolete: false,
+    retainedBlocks: undefined,
   })
   const prepared = state.prepare({ accounts: changes, codes }, 0)
   if (prepared.root !== `0x${root}`) throw new Error('the rebuilt state has another root')

@@ -160,6 +160,7 @@ export async function verifyChain(acceptHead: boolean, ports: CommandPorts): Pro
       }
       ports.print(`blocks: 0 to ${head.number} are linked, their roots recompute`)
       const reportState = ports.progress.count('verifying account')
+      await chain.flush()
       const store = createStore(disk, crc32)
       const count = await verifyState(store, head.stateRoot, ({ accounts }) =>
         reportState(accounts),

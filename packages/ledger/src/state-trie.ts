@@ -1,0 +1,162 @@
+/** The tries of a state: where their nodes lie on disk, and what a block's changes make of them. */
+
+import {
+  type AccountChange,
+  type Address,
+  bigIntToMinimalBytes,
+  hexToBytes,
+  keccak256,
+  NO_BYTES,
+} from '@vellum/evm'
+import { type Account, encodeAccount } from './account.ts'
+import type { Write } from './key-value.ts'
+import { encodeRlp } from './rlp.ts'
+import { KIND, keyOf, readHeight, type Store, writeHeight } from './store.ts'
+import {
+  EMPTY_ROOT,
+  type NewNode,
+  type NodeSource,
+  openTrie,
+  type ReplacedNode,
+  type Trie,
+  type TrieUpdate,
+  trieEntries,
+  updateTrie,
+} from './trie.ts'
+
+export interface StoredAccount extends Account {
+  readonly address: Address
+  /** keccak256(address): its place in the trie and in the flat rows. */
+  readonly owner: Uint8Array
+}
+
+/** A state that changes can be applied to. */
+export interface TrieState {
+  readonly trie: Trie
+  account(address: Address): StoredAccount | undefined
+  storageTrie(holder: StoredAccount): Trie
+  /** Nodes of an account's storage trie; of the account trie without owner. */
+  nodes(owner: Uint8Array): NodeSource
+}
+
+/** The tries after some changes, and the accounts that they moved. Nothing was altered. */
+export interface AppliedChanges {
+  readonly trie: Trie
+  readonly accounts: ReadonlyMap<Address, StoredAccount | undefined>
+  /** Tries of accounts whose storage changed. */
+  readonly storageTries: ReadonlyMap<Address, Trie>
+  /** Slots that changed, with keccak256 of each key. */
+  readonly slots: readonly ChangedSlot[]
+  /** Accounts whose former storage went as a whole. */
+  readonly cleared: readonly ClearedStorage[]
+  /** Keys of the stored nodes that are needed no more. */
+  readonly obsolete: readonly Uint8Array[]
+}
+
+export interface ChangedSlot {
+  /** Address and slot, as the caches name it. */
+  readonly name: string
+  readonly owner: Uint8Array
+  readonly place: Uint8Array
+  readonly value: bigint
+}
+
+export interface ClearedStorage {
+  readonly address: Address
+  readonly owner: Uint8Array
+  /** keccak256 of each slot that had a value. */
+  readonly places: readonly Uint8Array[]
+}
+
+export function applyChanges(before: TrieState, changes: readonly AccountChange[]): AppliedChanges {
+  const accounts = new Map<Address, StoredAccount | undefined>()
+  const storageTries = new Map<Address, Trie>()
+  const slots: ChangedSlot[] = []
+  const cleared: ClearedStorage[] = []
+  const obsolete: Uint8Array[] = []
+  const updates: TrieUpdate[] = []
+
+  for (const change of changes) {
+    const { address } = change
+    const former = before.account(address)
+    const owner = former?.owner ?? keccak256(hexToBytes(address))
+    let storage =
+      former === undefined || former.storageRoot === EMPTY_ROOT
+        ? undefined
+        : before.storageTrie(former)
+
+    if (storage !== undefined && (change.storageCleared || change.account === undefined)) {
+      cleared.push({ address, owner, places: Array.from(trieEntries(storage), ([key]) => key) })
+      storage = undefined
+    }
+    if (change.account !== undefined && change.slots.size > 0) {
+      const slotUpdates: TrieUpdate[] = []
+      for (const [slot, value] of change.slots) {
+        const place = keccak256(hexToBytes(slot))
+        const encoded = value === 0n ? undefined : encodeRlp(bigIntToMinimalBytes(value))
+        slotUpdates.push({ key: place, value: encoded })
+        slots.push({ name: address + slot, owner, place, value })
+      }
+      const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
+      noteObsolete(obsolete, owner, updated.replaced)
+      storage = updated.trie
+      storageTries.set(address, storage)
+    }
+    const storageRoot = storage?.root ?? EMPTY_ROOT
+    const after = change.account && { ...change.account, storageRoot, address, owner }
+    updates.push({ key: owner, value: after && encodeAccount(after) })
+    accounts.set(address, after)
+  }
+  const updated = updateTrie(before.trie, updates)
+  noteObsolete(obsolete, NO_BYTES, updated.replaced)
+  return { trie: updated.trie, accounts, storageTries, slots, cleared, obsolete }
+}
+
+function noteObsolete(
+  obsolete: Uint8Array[],
+  owner: Uint8Array,
+  replaced: readonly ReplacedNode[],
+): void {
+  for (const { path, hash } of replaced) obsolete.push(nodeKey(owner, path, hash))
+}
+
+/** Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes. */
+export function storedNodes(store: Store, owner: Uint8Array): NodeSource {
+  return {
+    node: (path, hash) => store.read(nodeKey(owner, path, hash))?.subarray(NODE_HEIGHT_SIZE),
+  }
+}
+
+const NODE_HEIGHT_SIZE = 6
+
+/** The write of a node, with the height at which it was written. */
+export function writeNode(store: Store, owner: Uint8Array, node: NewNode, height: number): Write {
+  const value = new Uint8Array(NODE_HEIGHT_SIZE + node.encoded.length)
+  writeHeight(value, 0, height)
+  value.set(node.encoded, NODE_HEIGHT_SIZE)
+  return store.write(nodeKey(owner, node.path, node.hash), value)
+}
+
+/** True if the node was not written again since it became obsolete at this height. */
+export function isStillObsolete(store: Store, key: Uint8Array, height: number): boolean {
+  const node = store.read(key)
+  return node !== undefined && readHeight(node, 0) < height
+}
+
+/** Owner (none for the account trie), path, length of the path, hash: versions never meet. */
+function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Array {
+  const pathSize = (path.length + 1) >> 1
+  const key = new Uint8Array(2 + owner.length + pathSize + hash.length)
+  key[0] = owner.length === 0 ? KIND.node : KIND.storageNode
+  key.set(owner, 1)
+  let at = 1 + owner.length
+  for (let i = 0; i < path.length; i += 2) key[at++] = (path[i]! << 4) | (path[i + 1] ?? 0)
+  key[at++] = path.length
+  key.set(hash, at)
+  return key
+}
+
+/** Key of the flat row of a slot. */
+export function slotKey(owner: Uint8Array, place: Uint8Array): Uint8Array {
+  return keyOf(KIND.slot, owner, place)
+}

@@ -1,0 +1,131 @@
+/** States for reading: accounts, slots, code and proofs at one root. */
+
+import {
+  type Address,
+  bytesToBigInt,
+  type Hash,
+  hexToBytes,
+  keccak256,
+  NO_BYTES,
+  type WorldReader,
+} from '@vellum/evm'
+import { type Account, decodeAccount } from './account.ts'
+import { decodeRlp, rlpBytes } from './rlp.ts'
+import type { StateDiff } from './state-diff.ts'
+import { applyChanges, type StoredAccount, type TrieState } from './state-trie.ts'
+import { EMPTY_ROOT, getTrie, type NodeSource, openTrie, proveTrie, type Trie } from './trie.ts'
+
+/** EIP-1186: an account and some of its slots with the trie nodes that prove them. */
+export interface StateProof {
+  readonly address: Address
+  readonly account: Account | undefined
+  /** From the state root down. */
+  readonly accountProof: readonly Uint8Array[]
+  readonly storage: readonly StorageProof[]
+}
+
+export interface StorageProof {
+  readonly slot: Hash
+  readonly value: bigint
+  /** From the account's storage root down; empty if the account has no storage. */
+  readonly proof: readonly Uint8Array[]
+}
+
+/** State at one height, for reading. Valid as long as that height is retained. */
+export interface StateView {
+  readonly root: Hash
+  /** For a `World` to execute on. */
+  readonly reader: WorldReader
+  account(address: Address): Account | undefined
+  storage(address: Address, slot: Hash): bigint
+  code(address: Address): Uint8Array
+  /** @throws LedgerError LEDGER_TRIE_NODE_MISSING if the disk lost a node */
+  prove(address: Address, slots: readonly Hash[]): StateProof
+}
+
+/** A reader that also knows where in the tries an account stands. */
+export interface StoredReader extends WorldReader {
+  account(address: Address): StoredAccount | undefined
+}
+
+/** A view whose single reads come from `reader`, and whose proofs come from the tries. */
+export function createView(root: Hash, reader: StoredReader, tries: () => TrieState): StateView {
+  return {
+    root,
+    reader,
+    account: (address) => reader.account(address),
+    storage: (address, slot) => reader.storage(address, slot),
+    code: (address) => {
+      const found = reader.account(address)
+      return found === undefined ? NO_BYTES : reader.code(found.codeHash)
+    },
+    prove: (address, slots) => {
+      const { trie, account, storageTrie } = tries()
+      const found = account(address)
+      const holder = found?.storageRoot === EMPTY_ROOT ? undefined : found
+      const storage = slots.map((slot): StorageProof => {
+        const place = keccak256(hexToBytes(slot))
+        const proof = holder ? proveTrie(storageTrie(holder), place) : []
+        return { slot, value: reader.storage(address, slot), proof }
+      })
+      const accountProof = proveTrie(trie, keccak256(hexToBytes(address)))
+      return { address, account: found, accountProof, storage }
+    },
+  }
+}
+
+/**
+ * The state of tries that lie on disk whole.
+ * @param nodes of an account's storage trie; of the account trie for an owner of no bytes
+ */
+export function storedTries(nodes: (owner: Uint8Array) => NodeSource, root: Hash): TrieState {
+  const trie = openTrie(root, nodes(NO_BYTES))
+  const opened = new Map<Address, Trie>()
+  return {
+    trie,
+    nodes,
+    account: (address) => {
+      const owner = keccak256(hexToBytes(address))
+      const leaf = getTrie(trie, owner)
+      return leaf && { ...decodeAccount(leaf), address, owner }
+    },
+    storageTrie: (holder) => {
+      const known = opened.get(holder.address)
+      if (known !== undefined) return known
+      const found = openTrie(holder.storageRoot, nodes(holder.owner))
+      opened.set(holder.address, found)
+      return found
+    },
+  }
+}
+
+/** The same after a block's changes. */
+export function triesAfter(before: TrieState, { accounts }: StateDiff): TrieState {
+  const applied = applyChanges(before, accounts)
+  return {
+    trie: applied.trie,
+    nodes: before.nodes,
+    account: (address) =>
+      applied.accounts.has(address) ? applied.accounts.get(address) : before.account(address),
+    storageTrie: (holder) => {
+      const changed = applied.storageTries.get(holder.address)
+      // An account that was destroyed and made anew may have had another trie in between.
+      return changed?.root === holder.storageRoot ? changed : before.storageTrie(holder)
+    },
+  }
+}
+
+/** Reads through tries alone. */
+export function trieReader(tries: TrieState, code: (codeHash: Hash) => Uint8Array): StoredReader {
+  return {
+    account: tries.account,
+    storage: (address, slot) => {
+      const holder = tries.account(address)
+      if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
+      const leaf = getTrie(tries.storageTrie(holder), keccak256(hexToBytes(slot)))
+      return leaf === undefined ? 0n : bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
+    },
+    hasStorage: (address) => (tries.account(address)?.storageRoot ?? EMPTY_ROOT) !== EMPTY_ROOT,
+    code,
+  }
+}
