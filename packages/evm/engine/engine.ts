@@ -23,7 +23,7 @@ import {
 } from './layout'
 import {
   add, addmod, byteLength, clamp, copy, div, equal, exp, isZero, leadingZeros, less, lessSigned, mod,
-  mul, mulmod, reverse, sar, sdiv, setSmall, shl, shr, signextend, smod, sub,
+  mul, mulmod, reverse, reverseWord, sar, sdiv, setSmall, shl, shr, signextend, smod, sub,
 } from './word'
 
 export {
@@ -350,29 +350,37 @@ function loop<Form>(depth: i32, single: i32): i32 {
         continue
       }
       case 0x16: { // AND
-        v128.store(sp + 32, v128.and(v128.load(sp), v128.load(sp, 32)))
-        v128.store(sp + 32, v128.and(v128.load(sp, 16), v128.load(sp, 48)), 16)
+        store<u64>(sp, load<u64>(sp) & load<u64>(sp, 32), 32)
+        store<u64>(sp, load<u64>(sp, 8) & load<u64>(sp, 40), 40)
+        store<u64>(sp, load<u64>(sp, 16) & load<u64>(sp, 48), 48)
+        store<u64>(sp, load<u64>(sp, 24) & load<u64>(sp, 56), 56)
         sp += 32
         ip++
         continue
       }
       case 0x17: { // OR
-        v128.store(sp + 32, v128.or(v128.load(sp), v128.load(sp, 32)))
-        v128.store(sp + 32, v128.or(v128.load(sp, 16), v128.load(sp, 48)), 16)
+        store<u64>(sp, load<u64>(sp) | load<u64>(sp, 32), 32)
+        store<u64>(sp, load<u64>(sp, 8) | load<u64>(sp, 40), 40)
+        store<u64>(sp, load<u64>(sp, 16) | load<u64>(sp, 48), 48)
+        store<u64>(sp, load<u64>(sp, 24) | load<u64>(sp, 56), 56)
         sp += 32
         ip++
         continue
       }
       case 0x18: { // XOR
-        v128.store(sp + 32, v128.xor(v128.load(sp), v128.load(sp, 32)))
-        v128.store(sp + 32, v128.xor(v128.load(sp, 16), v128.load(sp, 48)), 16)
+        store<u64>(sp, load<u64>(sp) ^ load<u64>(sp, 32), 32)
+        store<u64>(sp, load<u64>(sp, 8) ^ load<u64>(sp, 40), 40)
+        store<u64>(sp, load<u64>(sp, 16) ^ load<u64>(sp, 48), 48)
+        store<u64>(sp, load<u64>(sp, 24) ^ load<u64>(sp, 56), 56)
         sp += 32
         ip++
         continue
       }
       case 0x19: { // NOT
-        v128.store(sp, v128.not(v128.load(sp)))
-        v128.store(sp, v128.not(v128.load(sp, 16)), 16)
+        store<u64>(sp, ~load<u64>(sp))
+        store<u64>(sp, ~load<u64>(sp, 8), 8)
+        store<u64>(sp, ~load<u64>(sp, 16), 16)
+        store<u64>(sp, ~load<u64>(sp, 24), 24)
         ip++
         continue
       }
@@ -417,7 +425,7 @@ function loop<Form>(depth: i32, single: i32): i32 {
         gas -= cost
         size = u64(load<u32>(frame, F_MEMORY_SIZE))
         sp += 32
-        reverse(sp, digest(length == 0 ? start : start + usize(offset), usize(length)))
+        reverseWord(sp, digest(length == 0 ? start : start + usize(offset), usize(length)))
         ip++
         continue
       }
@@ -639,7 +647,7 @@ function loop<Form>(depth: i32, single: i32): i32 {
           gas -= cost
           size = u64(load<u32>(frame, F_MEMORY_SIZE))
         }
-        reverse(start + usize(offset), sp + 32)
+        reverseWord(start + usize(offset), sp + 32)
         sp += 64
         ip++
         continue
@@ -822,11 +830,15 @@ function loop<Form>(depth: i32, single: i32): i32 {
       case 0x90: case 0x91: case 0x92: case 0x93: case 0x94: case 0x95: case 0x96: case 0x97:
       case 0x98: case 0x99: case 0x9a: case 0x9b: case 0x9c: case 0x9d: case 0x9e: case 0x9f: { // SWAP
         const other = sp + ((usize(op) - 0x8f) << 5)
-        const low = v128.load(sp)
-        const high = v128.load(sp, 16)
+        const w0 = load<u64>(sp)
+        const w1 = load<u64>(sp, 8)
+        const w2 = load<u64>(sp, 16)
+        const w3 = load<u64>(sp, 24)
         copy(sp, other)
-        v128.store(other, low)
-        v128.store(other, high, 16)
+        store<u64>(other, w0)
+        store<u64>(other, w1, 8)
+        store<u64>(other, w2, 16)
+        store<u64>(other, w3, 24)
         ip++
         continue
       }

@@ -1,6 +1,9 @@
 /**
  * Arithmetic on 256-bit words in memory: four 64-bit limbs, least significant first. Operands are given
  * by address; a result may be written over an operand unless a function says otherwise.
+ *
+ * Stack words are read limb by limb, never as vectors: a 128-bit load of what was just stored as two
+ * 64-bit limbs cannot be forwarded and stalls. Vector stores of what is read as limbs are harmless.
  */
 
 import { SCRATCH } from './layout'
@@ -24,10 +27,14 @@ export function isZero(a: usize): bool {
 // @ts-ignore: decorator
 @inline
 export function copy(to: usize, from: usize): void {
-  const low = v128.load(from)
-  const high = v128.load(from, 16)
-  v128.store(to, low)
-  v128.store(to, high, 16)
+  const w0 = load<u64>(from)
+  const w1 = load<u64>(from, 8)
+  const w2 = load<u64>(from, 16)
+  const w3 = load<u64>(from, 24)
+  store<u64>(to, w0)
+  store<u64>(to, w1, 8)
+  store<u64>(to, w2, 16)
+  store<u64>(to, w3, 24)
 }
 
 // @ts-ignore: decorator
@@ -45,12 +52,22 @@ export function clamp(a: usize): u64 {
   return (load<u64>(a, 8) | load<u64>(a, 16) | load<u64>(a, 24)) == 0 ? load<u64>(a) : u64.MAX_VALUE
 }
 
-/** Reverses 32 bytes: between a word and its form in EVM memory. */
+/** Reverses 32 bytes of EVM memory, code or input into a word. */
 // @ts-ignore: decorator
 @inline
 export function reverse(to: usize, from: usize): void {
   const low = v128.load(from)
   const high = v128.load(from, 16)
+  v128.store(to, v128.shuffle<u8>(high, high, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0))
+  v128.store(to, v128.shuffle<u8>(low, low, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), 16)
+}
+
+/** Reverses a word into its form in EVM memory. */
+// @ts-ignore: decorator
+@inline
+export function reverseWord(to: usize, from: usize): void {
+  const low = v128.load_lane<u64>(from + 8, v128.load_zero<u64>(from), 1)
+  const high = v128.load_lane<u64>(from + 24, v128.load_zero<u64>(from + 16), 1)
   v128.store(to, v128.shuffle<u8>(high, high, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0))
   v128.store(to, v128.shuffle<u8>(low, low, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), 16)
 }
@@ -167,6 +184,13 @@ export function mul(a: usize, b: usize, out: usize): void {
   high = mulHigh(a1, b0) + u64(r1 < high)
   let r2 = a2 * b0 + high
   let r3 = a3 * b0 + mulHigh(a2, b0) + u64(r2 < high)
+  if ((b1 | b2 | b3) == 0) {
+    store<u64>(out, a0 * b0)
+    store<u64>(out, r1, 8)
+    store<u64>(out, r2, 16)
+    store<u64>(out, r3, 24)
+    return
+  }
   // Second row.
   let low = a0 * b1
   r1 += low
