@@ -15,7 +15,8 @@ import { digest } from './keccak'
 import {
   CALLING, CREATING, F_ADDRESS, F_BASE, F_CALLER, F_CODE_SIZE, F_FAST, F_GAS, F_INFO, F_INPUT,
   F_INPUT_SIZE, F_IP, F_KIND, F_LACK, F_MEMORY, F_MEMORY_SIZE, F_OUT, F_OUT_SIZE, F_RAW, F_SALT, F_SP,
-  F_STATIC, F_VALUE, FAILING, FRAME_BYTES, HALT, INIT_BYTES_MAX, INIT_WORD_GAS, INVALID_JUMP,
+  F_STATIC, F_VALUE, FAILING, FRAME_BYTES, HALT, HASH_ENTRIES, HASH_ENTRY_BYTES,
+  HASHES, INIT_BYTES_MAX, INIT_WORD_GAS, INVALID_JUMP,
   INVALID_OPCODE, OPS, OUT_OF_GAS, RETURN_DATA_OUT_OF_BOUNDS, RETURNED, REVERTED, STACK_OVERFLOW,
   STACK_UNDERFLOW, STEPPED, STOPPED, WORD_BASE_FEE, WORD_BLOB_BASE_FEE, WORD_CHAIN_ID, WORD_COINBASE,
   WORD_GAS_LIMIT, WORD_GAS_PRICE, WORD_NUMBER, WORD_ORIGIN, WORD_RANDOM, WORD_TIMESTAMP,
@@ -98,6 +99,27 @@ function halt(frame: usize, ip: usize, sp: usize, gas: u64, status: i32): i32 {
 function starve(frame: usize, ip: usize, sp: usize, gas: u64, cost: u64): i32 {
   store<u64>(frame, cost, F_LACK)
   return leave(frame, ip, sp, gas, OUT_OF_GAS)
+}
+
+/**
+ * Digest of 64 bytes, as Solidity hashes for each access to a mapping: contracts hash the same few keys
+ * again and again, so the latest digests are kept. Writes it as a word.
+ */
+function digestPair(from: usize, word: usize): void {
+  let mix: u64 = 0
+  for (let i: usize = 0; i < 64; i += 8) {
+    mix = (mix ^ load<u64>(from + i)) * 0x9e3779b97f4a7c15
+    mix ^= mix >> 29
+  }
+  const entry = HASHES + (usize(mix >> 40) & (HASH_ENTRIES - 1)) * HASH_ENTRY_BYTES
+  let difference: u64 = 0
+  for (let i: usize = 0; i < 64; i += 8) difference |= load<u64>(from + i) ^ load<u64>(entry + i)
+  // An entry never written has a digest of zero limbs.
+  if (difference != 0 || load<u64>(entry, 64) == 0) {
+    memory.copy(entry, from, 64)
+    reverseWord(entry + 64, digest(from, 64))
+  }
+  copy(word, entry + 64)
 }
 
 /** True if the block can run: its entry, gas left, stack. */
@@ -425,7 +447,8 @@ function loop<Form>(depth: i32, single: i32): i32 {
         gas -= cost
         size = u64(load<u32>(frame, F_MEMORY_SIZE))
         sp += 32
-        reverseWord(sp, digest(length == 0 ? start : start + usize(offset), usize(length)))
+        if (length == 64) digestPair(start + usize(offset), sp)
+        else reverseWord(sp, digest(length == 0 ? start : start + usize(offset), usize(length)))
         ip++
         continue
       }

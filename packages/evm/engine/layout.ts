@@ -14,6 +14,10 @@ export const SCRATCH: usize = 0x6000
 /** Frame records by depth; the outermost frame is number 1. */
 export const FRAMES: usize = 0x10000
 export const FRAME_BYTES: usize = 256
+/** Digests of 64-byte inputs, direct-mapped: 4,096 entries of input and digest. */
+export const HASHES: usize = 0x60000
+export const HASH_ENTRY_BYTES: usize = 96
+export const HASH_ENTRIES: usize = 4096
 /** Stacks of all frames, from here down: 1,026 frames of 1,024 words fit above the frame records. */
 export const STACKS_TOP: usize = 0x2100000
 /** Analysed code, kept between transactions; managed by the caller. */

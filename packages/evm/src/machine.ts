@@ -124,6 +124,8 @@ const CALL_VALUE_GAS = 9000
 const NEW_ACCOUNT_GAS = 25_000
 /** Between two calls of `pulse`: frames entered, or opcodes traced. */
 const PULSE_INTERVAL = 1024
+/** Topics whose text is kept. */
+const TOPICS_MAX = 4096
 const NONCE_MAX = (1n << 64n) - 1n
 
 const OP_CALL = 0xf1
@@ -189,6 +191,8 @@ export function createMachine(fork: Fork): Machine {
   // Analysed code by hash: where it lies.
   const codes = new Map<Hash, number>()
   let codesEnd = CODES
+  // Text of topics seen lately.
+  const topics = new Map<WordKey, Hash>()
 
   compiled ??= compileModule(WASM_BASE64)
   const engine = instantiate<Engine>(compiled, {
@@ -693,11 +697,21 @@ export function createMachine(fork: Fork): Machine {
     world.writeTransient(account, readKey(key), readKey(value))
   }
 
-  function hostLog(topics: number, count: number, data: number, size: number): void {
+  function hostLog(words: number, count: number, data: number, size: number): void {
     freshViews()
     const hashes: Hash[] = []
-    for (let i = 0; i < count; i++) hashes.push(hashOfKey(readKey(topics + i * 32)))
+    for (let i = 0; i < count; i++) hashes.push(topicOf(readKey(words + i * 32)))
     world.addLog({ address: account.address, topics: hashes, data: u8.slice(data, data + size) })
+  }
+
+  /** Events repeat their topics: signatures, and addresses of the busy. */
+  function topicOf(key: WordKey): Hash {
+    const known = topics.get(key)
+    if (known !== undefined) return known
+    if (topics.size === TOPICS_MAX) topics.clear()
+    const topic = hashOfKey(key)
+    topics.set(key, topic)
+    return topic
   }
 
   function hostDestructGas(word: number): number {

@@ -148,6 +148,22 @@ test('memory: of a callee begins as zeros wherever an earlier frame wrote', () =
   expect(wordOf(code, 'osaka', accounts)).toBe(0n)
 })
 
+test('KECCAK256: of 64 bytes is right the first and every other time, for zeros too', () => {
+  const hash = `${push(64)}${push(0)}20`
+  for (const [first, second] of [
+    [0n, 0n],
+    [0n, 1n],
+    [1n, 0n],
+    [2n ** 255n, 7n],
+  ] as const) {
+    const words = [first, second].map((word) => word.toString(16).padStart(64, '0')).join('')
+    const expected = BigInt(keccak256Hex(hexToBytes(`0x${words}`)))
+    const stores = `${push(first)}${push(0)}52${push(second)}${push(32)}52`
+    for (let i = 0; i < 3; i++) expect(wordOf(stores + hash)).toBe(expected)
+    expect(wordOf(`${stores}${hash}50${hash}`)).toBe(expected)
+  }
+})
+
 const INIT_RETURNING_STOP = '6001600c60003960016000f300'
 
 test('CREATE: stores code, starts at nonce 1, raises the creator nonce and pushes the address', () => {
