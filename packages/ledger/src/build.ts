@@ -1,13 +1,7 @@
 /** A new block out of waiting transactions. */
 
 import { type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
-import {
-  EMPTY_OMMERS_HASH,
-  type Header,
-  receiptsRoot,
-  transactionsRoot,
-  withdrawalsRoot,
-} from './block.ts'
+import { EMPTY_OMMERS_HASH, type Header, transactionsRoot, withdrawalsRoot } from './block.ts'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { type BlockExecutionPorts, type BlockOutcome, beginBlock } from './execute-block.ts'
@@ -15,6 +9,7 @@ import type { Pool } from './pool.ts'
 import type { ConsensusFields } from './seal.ts'
 import type { PreparedState } from './state.ts'
 import type { SignedTransaction } from './transaction.ts'
+import { rootOfList } from './trie.ts'
 import {
   type BlockRules,
   expectedBaseFee,
@@ -108,7 +103,7 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     ommersHash: EMPTY_OMMERS_HASH,
     stateRoot: state.root,
     transactionsRoot: transactionsRoot(transactions),
-    receiptsRoot: receiptsRoot(outcome.receipts),
+    receiptsRoot: rootOfList(outcome.encodedReceipts),
     logsBloom: outcome.logsBloom,
     gasUsed: outcome.gasUsed,
     extraData: fields.extraData,

@@ -24,11 +24,9 @@ import {
   type Block,
   decodeBody,
   decodeHeader,
-  encodeBlock,
   encodeBody,
   encodeHeader,
   type Header,
-  receiptsRoot,
 } from './block.ts'
 import { type BuildRequest, type BuiltBlock, buildBlock } from './build.ts'
 import { type Cache, createCache } from './cache.ts'
@@ -39,7 +37,7 @@ import { type Genesis, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
 import type { KeyValue, Write } from './key-value.ts'
 import type { Pool } from './pool.ts'
-import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
+import { decodeReceipt, type Receipt } from './receipt.ts'
 import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
 import { blockRules, type ChainRules } from './rules.ts'
 import type { SealScheme, Verdict } from './seal.ts'
@@ -58,7 +56,7 @@ import {
   writeHeight,
 } from './store.ts'
 import { type SenderRecovery, withSender } from './transaction.ts'
-import { EMPTY_ROOT } from './trie.ts'
+import { EMPTY_ROOT, rootOfList } from './trie.ts'
 import { verifyBody, verifyHeader } from './validate.ts'
 
 export interface SealedHeader {
@@ -85,6 +83,8 @@ export interface ExecutedBlock {
   readonly hash: Hash
   readonly outcome: BlockOutcome
   readonly state: PreparedState
+  /** RLP of the body. */
+  readonly body: Uint8Array
 }
 
 /** What listeners learn of a new head. */
@@ -261,10 +261,11 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const { header } = block
     const rules = rulesAt(header.number, header.timestamp)
     if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
+    const body = encodeBody(block)
     const verdicts = [
       () => verifyHeader(header, head.header, rules),
       () => scheme.verify(header, head.header),
-      () => measure('roots of the body', () => verifyBody(block, encodeBlock(block).length, rules)),
+      () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
     ]
     for (const verify of verdicts) {
       const verdict = verify()
@@ -288,22 +289,19 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       return { ok: false, reason: 'state root differs from execution' }
     }
     const hash = scheme.hash(header)
-    return { ok: true, executed: { block, hash, outcome, state: prepared } }
+    return { ok: true, executed: { block, hash, outcome, state: prepared, body } }
   }
 
   async function append(executed: ExecutedBlock): Promise<void> {
     if (appending) throw new Error('blocks are appended one at a time')
-    const { block, hash, outcome } = executed
+    const { block, hash, outcome, body } = executed
     if (block.header.parentHash !== head.hash)
       throw new Error('the block is not a child of the head')
     appending = true
     const number = block.header.number
     const count = transactionCount + block.transactions.length
-    const body = encodeBody(block)
     const writes: Write[] = [
-      ...measure('encode', () =>
-        blockWrites(store, block, hash, body, outcome.receipts.map(encodeReceipt)),
-      ),
+      ...measure('encode', () => blockWrites(store, block, hash, body, outcome.encodedReceipts)),
       ...executed.state.writes,
       store.writeHead({
         height: number,
@@ -382,17 +380,16 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
         },
       )
     },
-    sealed: (built, sealedHeader) => ({
-      block: {
+    sealed: (built, sealedHeader) => {
+      const block: Block = {
         header: sealedHeader,
         transactions: built.transactions,
         ommers: [],
         withdrawals: sealedHeader.withdrawalsRoot === undefined ? undefined : [],
-      },
-      hash: scheme.hash(sealedHeader),
-      outcome: built.outcome,
-      state: built.state,
-    }),
+      }
+      const { outcome, state } = built
+      return { block, hash: scheme.hash(sealedHeader), outcome, state, body: encodeBody(block) }
+    },
     append,
     onHead: (listener) => {
       listeners.add(listener)
@@ -450,7 +447,7 @@ function compareOutcome(header: Header, outcome: BlockOutcome): string | undefin
   if ((header.blobGasUsed ?? 0n) !== outcome.blobGasUsed) return 'blob gas used'
   if (header.requestsHash !== outcome.requestsHash) return 'requests hash'
   if (header.logsBloom.some((byte, i) => byte !== outcome.logsBloom[i])) return 'logs bloom'
-  if (header.receiptsRoot !== receiptsRoot(outcome.receipts)) return 'receipts root'
+  if (header.receiptsRoot !== rootOfList(outcome.encodedReceipts)) return 'receipts root'
   return undefined
 }
 

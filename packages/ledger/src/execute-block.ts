@@ -26,7 +26,14 @@ import type { Header, Withdrawal } from './block.ts'
 import { LedgerError } from './error.ts'
 import { type ExecutionContext, executeTransaction, type TransactionResult } from './execute.ts'
 import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
-import { BLOOM_BYTES, bloomOfLogs, type Log, mergeBloom, type Receipt } from './receipt.ts'
+import {
+  BLOOM_BYTES,
+  bloomOfLogs,
+  encodeReceipt,
+  type Log,
+  mergeBloom,
+  type Receipt,
+} from './receipt.ts'
 import type { SenderRecovery, SignedTransaction } from './transaction.ts'
 import type { BlockRules } from './validate.ts'
 
@@ -67,6 +74,8 @@ export interface BlockExecution {
 
 export interface BlockOutcome {
   readonly receipts: readonly Receipt[]
+  /** EIP-2718 bytes of each receipt. */
+  readonly encodedReceipts: readonly Uint8Array[]
   readonly gasUsed: bigint
   readonly blobGasUsed: bigint
   readonly logsBloom: Uint8Array
@@ -128,6 +137,7 @@ export function beginBlock(
   }
   const blobGasLimit = BigInt(blobSchedule.max) * GAS_PER_BLOB
   const receipts: Receipt[] = []
+  const encodedReceipts: Uint8Array[] = []
   const logsBloom = new Uint8Array(BLOOM_BYTES)
   let gasUsed = 0n
   let blobGasUsed = 0n
@@ -150,13 +160,15 @@ export function beginBlock(
       blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
       const bloom = bloomOfLogs(result.logs)
       mergeBloom(logsBloom, bloom)
-      receipts.push({
+      const receipt: Receipt = {
         type: tx.type,
         status: result.status,
         cumulativeGasUsed: gasUsed,
         logsBloom: bloom,
         logs: result.logs,
-      })
+      }
+      receipts.push(receipt)
+      encodedReceipts.push(encodeReceipt(receipt))
       return result
     },
     finish: (withdrawals) => {
@@ -168,7 +180,15 @@ export function beginBlock(
         : undefined
       // What the last steps touched and left empty goes as after a transaction (EIP-161).
       world.endTransaction(fork)
-      return { receipts, gasUsed, blobGasUsed, logsBloom, requestsHash, changes: world.changes() }
+      return {
+        receipts,
+        encodedReceipts,
+        gasUsed,
+        blobGasUsed,
+        logsBloom,
+        requestsHash,
+        changes: world.changes(),
+      }
     },
   }
 }

@@ -24,8 +24,11 @@ import {
   rlpBigInt,
   rlpBytes,
   rlpFixed,
+  rlpHeadSize,
   rlpList,
   rlpScalar,
+  splitRlpList,
+  writeRlpHead,
 } from './rlp.ts'
 
 /** 0 legacy, 1 access list (EIP-2930), 2 dynamic fee (1559), 3 blobs (4844), 4 set code (7702). */
@@ -217,9 +220,36 @@ export function signingBytes(transaction: Transaction): Uint8Array {
 }
 
 /** The 32 bytes that the sender signs. */
-export function signingHash(transaction: Transaction): Uint8Array {
-  return keccak256(signingBytes(transaction))
+export function signingHash(transaction: Transaction | UnrecoveredTransaction): Uint8Array {
+  return keccak256('encoded' in transaction ? unsignedPart(transaction) : signingBytes(transaction))
 }
+
+/** What `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
+function unsignedPart({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
+  const envelope = type === 0 ? 0 : 1
+  const items = splitRlpList(encoded.subarray(envelope))
+  const first = items[0]!
+  const signature = items[items.length - SIGNATURE_ITEMS]!
+  const fields = encoded.subarray(
+    first.byteOffset - encoded.byteOffset,
+    signature.byteOffset - encoded.byteOffset,
+  )
+  const tail =
+    type === 0 && chainId !== undefined
+      ? concatBytes(encodeRlp(rlpScalar(chainId)), EIP155_TAIL)
+      : NO_BYTES
+  const size = fields.length + tail.length
+  const out = new Uint8Array(envelope + rlpHeadSize(size) + size)
+  if (type !== 0) out[0] = type
+  const at = writeRlpHead(out, envelope, 0xc0, size)
+  out.set(fields, at)
+  out.set(tail, at + fields.length)
+  return out
+}
+
+const SIGNATURE_ITEMS = 3
+/** Two empty strings. */
+const EIP155_TAIL = Uint8Array.of(0x80, 0x80)
 
 /**
  * The transaction with its sender. Costs a curve operation: do it once, where it enters.
