@@ -3,7 +3,7 @@
 import { type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
 import { EMPTY_OMMERS_HASH, type Header, transactionsRoot, withdrawalsRoot } from './block.ts'
 import { LIMITS } from './config.ts'
-import { LedgerError } from './error.ts'
+import { isRefusal } from './error.ts'
 import { type BlockExecutionPorts, type BlockOutcome, beginBlock } from './execute-block.ts'
 import type { Pool } from './pool.ts'
 import type { ConsensusFields } from './seal.ts'
@@ -85,7 +85,7 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     try {
       execution.add(tx)
     } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
+      if (!isRefusal(error)) throw error
       selection.leave()
       ports.pool.remove(tx.hash)
       continue

@@ -31,7 +31,7 @@ import {
 import { type BuildRequest, type BuiltBlock, buildBlock } from './build.ts'
 import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
-import { LedgerError } from './error.ts'
+import { isRefusal, LedgerError } from './error.ts'
 import { type BlockOutcome, beginBlock } from './execute-block.ts'
 import { type Genesis, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
@@ -155,10 +155,12 @@ export interface ChainOptions {
 
 /**
  * Opens the chain of a disk, or begins it with the genesis block.
- * @throws LedgerError LEDGER_STORE_GENESIS (another chain's store), LEDGER_STORE_MODE,
+ * @throws LedgerError LEDGER_GENESIS_INVALID (a setting that is not followed here),
+ *   LEDGER_STORE_GENESIS (another chain's store), LEDGER_STORE_MODE,
  *   LEDGER_STORE_SCHEMA or LEDGER_STORE_DAMAGED
  */
 export async function openChain(options: ChainOptions): Promise<Chain> {
+  assertSupported(options.genesis)
   const store = createStore(options.disk, options.crc32)
   const meta = store.meta()
   if (meta === undefined) await writeGenesis(store, options)
@@ -167,6 +169,26 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
   if (head === undefined) throw unreadable('the head record is missing')
   assertRecentBlocksWhole(store, head, options.scheme)
   return createChain(store, head, options)
+}
+
+/** Settings that other nodes would follow and this version does not: better no chain than another one. */
+function assertSupported({ qbft, number }: Genesis): void {
+  const unsupported = [
+    ['number', number !== 0],
+    ['config.qbft.blockreward', (qbft?.blockReward ?? 0n) !== 0n],
+    ['config.qbft.miningbeneficiary', qbft?.miningBeneficiary !== undefined],
+    ['config.qbft.validatorcontractaddress', qbft?.validatorContract !== undefined],
+    ['config.qbft.startblock', (qbft?.startBlock ?? 0) !== 0],
+    ['config.transitions.qbft', (qbft?.transitions.length ?? 0) > 0],
+  ] as const
+  for (const [path, isSet] of unsupported) {
+    if (!isSet) continue
+    throw new LedgerError(
+      'LEDGER_GENESIS_INVALID',
+      `${path}: this version does not follow this setting; leave it out`,
+      { path },
+    )
+  }
 }
 
 function createChain(store: Store, opened: HeadRecord, options: ChainOptions): Chain {
@@ -259,37 +281,36 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
 
   function execute(block: Block): Verdict & { executed?: ExecutedBlock } {
     const { header } = block
-    const rules = rulesAt(header.number, header.timestamp)
     if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
-    const body = encodeBody(block)
-    const verdicts = [
-      () => verifyHeader(header, head.header, rules),
-      () => scheme.verify(header, head.header),
-      () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
-    ]
-    for (const verify of verdicts) {
-      const verdict = verify()
-      if (!verdict.ok) return verdict
-    }
-    const execution = beginBlock(header, rules, executionPorts(rules.fork))
-    let outcome: BlockOutcome
     try {
-      outcome = measure('execute', () => {
+      const rules = rulesAt(header.number, header.timestamp)
+      const body = encodeBody(block)
+      const verdicts = [
+        () => verifyHeader(header, head.header, rules),
+        () => scheme.verify(header, head.header),
+        () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
+      ]
+      for (const verify of verdicts) {
+        const verdict = verify()
+        if (!verdict.ok) return verdict
+      }
+      const execution = beginBlock(header, rules, executionPorts(rules.fork))
+      const outcome = measure('execute', () => {
         for (const tx of block.transactions) execution.add(tx)
         return execution.finish(block.withdrawals)
       })
+      const mismatch = measure('roots of the body', () => compareOutcome(header, outcome))
+      if (mismatch !== undefined) return { ok: false, reason: `${mismatch} differs from execution` }
+      const prepared = measure('root', () => state.prepare(outcome.changes, header.number))
+      if (prepared.root !== header.stateRoot) {
+        return { ok: false, reason: 'state root differs from execution' }
+      }
+      const hash = scheme.hash(header)
+      return { ok: true, executed: { block, hash, outcome, state: prepared, body } }
     } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
+      if (!isRefusal(error)) throw error
       return { ok: false, reason: `${error.code}: ${error.message}` }
     }
-    const mismatch = measure('roots of the body', () => compareOutcome(header, outcome))
-    if (mismatch !== undefined) return { ok: false, reason: `${mismatch} differs from execution` }
-    const prepared = measure('root', () => state.prepare(outcome.changes, header.number))
-    if (prepared.root !== header.stateRoot) {
-      return { ok: false, reason: 'state root differs from execution' }
-    }
-    const hash = scheme.hash(header)
-    return { ok: true, executed: { block, hash, outcome, state: prepared, body } }
   }
 
   async function append(executed: ExecutedBlock): Promise<void> {

@@ -29,6 +29,8 @@ export type LedgerErrorCode =
   | 'LEDGER_SENDER_HAS_CODE'
   | 'LEDGER_RECEIPT_INVALID'
   | 'LEDGER_EXTRA_DATA_INVALID'
+  /** A program pays for more memory than the machine can address; no block of Osaka can. */
+  | 'LEDGER_MEMORY_LIMIT'
   | 'LEDGER_HEADER_INVALID'
   | 'LEDGER_BLOCK_INVALID'
   /** A genesis file that cannot be used; `details.path` names the place. */
@@ -78,4 +80,18 @@ export class LedgerError extends Error {
     this.code = code
     this.details = details
   }
+}
+
+const DAMAGE: ReadonlySet<LedgerErrorCode> = new Set([
+  'LEDGER_STORE_DAMAGED',
+  'LEDGER_TRIE_NODE_MISSING',
+  'LEDGER_TRIE_NODE_INVALID',
+] as const)
+
+/**
+ * True for an error that says no to its input. False for all others, and for damage of our own disk,
+ * which is nobody's input: it must stop the node and not be taken for a refusal.
+ */
+export function isRefusal(error: unknown): error is LedgerError {
+  return error instanceof LedgerError && !DAMAGE.has(error.code)
 }

@@ -10,6 +10,7 @@ import {
   type Address,
   concatBytes,
   type Evm,
+  EvmError,
   type Fork,
   hexToBytes,
   isAtLeast,
@@ -92,11 +93,20 @@ export function executeTransaction(
   const price = effectiveGasPrice(tx, baseFee)
 
   world.beginTransaction()
+  const before = world.checkpoint()
   const blobGas = BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
   world.subtractBalance(tx.sender, tx.gasLimit * price + blobGas * context.blobBaseFee)
   world.setNonce(tx.sender, tx.nonce + 1n)
 
-  const result = runMessage(tx, context, price)
+  let result: ReturnType<typeof runMessage>
+  try {
+    result = runMessage(tx, context, price)
+  } catch (error) {
+    world.revertTo(before)
+    world.endTransaction(context.fork)
+    if (!(error instanceof EvmError)) throw error
+    throw new LedgerError('LEDGER_MEMORY_LIMIT', error.message, {}, { cause: error })
+  }
 
   world.addBalance(tx.sender, (tx.gasLimit - result.gasUsed) * price)
   world.addBalance(context.coinbase, result.gasUsed * (price - baseFee))

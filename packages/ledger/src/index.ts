@@ -53,7 +53,7 @@ export {
   type Secp256k1,
   signatureBytes,
 } from './crypto.ts'
-export { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
+export { isRefusal, LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 export {
   type ExecutionContext,
   effectiveGasPrice,
