@@ -3,7 +3,7 @@
  * the fastest state we could give it (its own simple one copies all accounts at each checkpoint).
  */
 
-import { Common, Hardfork, Mainnet } from '@ethereumjs/common'
+import { Common, Hardfork, Mainnet, type StateManagerInterface } from '@ethereumjs/common'
 import { createEVM, type EVM } from '@ethereumjs/evm'
 import { OriginalStorageCache } from '@ethereumjs/statemanager'
 import { Account, type Address, createAddressFromString } from '@ethereumjs/util'
@@ -13,10 +13,11 @@ import { type Contestant, SENDER } from './evm-ours.ts'
 const NO_BYTES = new Uint8Array(0)
 
 /** The part of its state manager interface that a run uses. */
-function createFlatState(): object {
-  const accounts = new Map<string, Account | undefined>()
+function createFlatState(): object & { keep(): void; reset(): void } {
+  let accounts = new Map<string, Account | undefined>()
   const codes = new Map<string, Uint8Array>()
-  const storage = new Map<string, Uint8Array>()
+  let storage = new Map<string, Uint8Array>()
+  let kept = { accounts: new Map(accounts), storage: new Map(storage) }
   const undo: (() => void)[] = []
   const marks: number[] = []
   const set = <V>(map: Map<string, V>, key: string, value: V): void => {
@@ -69,6 +70,13 @@ function createFlatState(): object {
       const mark = marks.pop() ?? 0
       while (undo.length > mark) undo.pop()!()
     },
+    keep() {
+      kept = { accounts: new Map(accounts), storage: new Map(storage) }
+    },
+    reset() {
+      accounts = new Map(kept.accounts)
+      storage = new Map(kept.storage)
+    },
     async flush() {},
     clearCaches() {},
     originalStorageCache: undefined as unknown,
@@ -81,10 +89,11 @@ export async function createEthereumjs(
   codes: ReadonlyMap<HexAddress, Uint8Array>,
 ): Promise<Contestant> {
   const common = new Common({ chain: Mainnet, hardfork: Hardfork.Cancun })
-  const stateManager = createFlatState() as NonNullable<
-    Parameters<typeof createEVM>[0]
-  >['stateManager']
-  const evm: EVM = await createEVM({ common, stateManager: stateManager! })
+  const state = createFlatState()
+  const evm: EVM = await createEVM({
+    common,
+    stateManager: state as unknown as StateManagerInterface,
+  })
   for (const [address, code] of codes) {
     await evm.stateManager.putAccount(createAddressFromString(address), new Account(1n, 0n))
     await evm.stateManager.putCode(createAddressFromString(address), code)
@@ -108,6 +117,7 @@ export async function createEthereumjs(
       }
       return execResult.executionGasUsed
     },
-    endBlock() {},
+    keep: () => state.keep(),
+    endBlock: () => state.reset(),
   }
 }

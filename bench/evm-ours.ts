@@ -15,7 +15,12 @@ import {
 export interface Contestant {
   /** Calls as one transaction, from `SENDER`; returns the gas used. Throws unless it succeeds. */
   call(to: Address, data: Uint8Array, gas: bigint): bigint | Promise<bigint>
-  /** Makes a block end, where that means something. */
+  /** Makes what was done so far the state in which blocks begin. */
+  keep(): void
+  /**
+   * Ends a block and drops what it did, so that what is timed is the machine and its journal, not the
+   * growth of a map that stands in for a database.
+   */
   endBlock(): void
 }
 
@@ -36,11 +41,11 @@ export function createOurs(codes: ReadonlyMap<Address, Uint8Array>): Contestant 
     balance: 10n ** 20n,
     codeHash: keccak256Hex(new Uint8Array(0)),
   })
-  const storage = new Map<string, bigint>()
+  const storage = new Map<Address, Map<Hash, bigint>>()
   const open = (): World =>
     createWorld({
       account: (address) => accounts.get(address),
-      storage: (address, slot) => storage.get(address + slot) ?? 0n,
+      storage: (address, slot) => storage.get(address)?.get(slot) ?? 0n,
       hasStorage: () => false,
       code: (hash) => byHash.get(hash)!,
     })
@@ -60,11 +65,18 @@ export function createOurs(codes: ReadonlyMap<Address, Uint8Array>): Contestant 
       if (outcome.status !== 'success') throw new Error(`our call ended with ${outcome.status}`)
       return gas - outcome.gasLeft
     },
-    endBlock() {
+    keep() {
       for (const { address, account, slots } of world.changes().accounts) {
         if (account !== undefined) accounts.set(address, account)
-        for (const [slot, value] of slots) storage.set(address + slot, value)
+        const known = storage.get(address) ?? new Map<Hash, bigint>()
+        storage.set(address, known)
+        for (const [slot, value] of slots) known.set(slot, value)
       }
+      world = open()
+      evm = createMachine(world)
+    },
+    endBlock() {
+      world.changes()
       world = open()
       evm = createMachine(world)
     },

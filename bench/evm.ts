@@ -52,7 +52,10 @@ export async function run({ progress }: RunOptions): Promise<Report> {
 
   const ours = createOurs(codes)
   const peer = await createEthereumjs(codes)
-  for (const each of [ours, peer]) await each.call(TOKEN, mint, 1_000_000n)
+  for (const each of [ours, peer]) {
+    await each.call(TOKEN, mint, 1_000_000n)
+    each.keep()
+  }
 
   const rows: Row[] = []
   for (const phase of ['', ', after a mixed workload']) {

@@ -13,8 +13,8 @@ export type WordKey = string
 
 export const ZERO_WORD: WordKey = '\0'.repeat(16)
 
-/** Text of each code unit, once it was needed. */
-const FOUR_DIGITS: string[] = new Array(65_536).fill('')
+/** Character codes of the hex digits. */
+const DIGITS: Uint8Array = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
 /** Values of hex digits, of either case, by character code. */
 const VALUES: Uint8Array = new Uint8Array(128)
 for (const [value, digit] of [...'0123456789abcdef'].entries()) {
@@ -47,7 +47,7 @@ export function bigIntOfKey(key: WordKey): bigint {
   return key === ZERO_WORD ? 0n : BigInt(hexOf(key))
 }
 
-// Strings are made by one `fromCharCode` with all arguments written out: V8 compiles that to a plain
+// Strings are made by `fromCharCode` with all arguments written out: V8 compiles that to a plain
 // fill, while adding up characters builds a tree that must be flattened before it can be a key.
 
 function addressKeyOf(hex: string): AddressKey {
@@ -98,14 +98,33 @@ function unitAt(hex: string, at: number): number {
 
 function hexOf(key: string): Hex {
   let text = '0x'
-  for (let i = key.length - 1; i >= 0; i--) text += digitsOf(key.charCodeAt(i))
+  let i = key.length - 1
+  // Sixteen digits at a time: what is added up costs memory, and then time to flatten.
+  for (; i >= 3; i -= 4) {
+    const a = key.charCodeAt(i)
+    const b = key.charCodeAt(i - 1)
+    const c = key.charCodeAt(i - 2)
+    const d = key.charCodeAt(i - 3)
+    text += String.fromCharCode(
+      DIGITS[a >> 12]!,
+      DIGITS[(a >> 8) & 15]!,
+      DIGITS[(a >> 4) & 15]!,
+      DIGITS[a & 15]!,
+      DIGITS[b >> 12]!,
+      DIGITS[(b >> 8) & 15]!,
+      DIGITS[(b >> 4) & 15]!,
+      DIGITS[b & 15]!,
+      DIGITS[c >> 12]!,
+      DIGITS[(c >> 8) & 15]!,
+      DIGITS[(c >> 4) & 15]!,
+      DIGITS[c & 15]!,
+      DIGITS[d >> 12]!,
+      DIGITS[(d >> 8) & 15]!,
+      DIGITS[(d >> 4) & 15]!,
+      DIGITS[d & 15]!,
+    )
+  }
+  // An address has two units more.
+  for (; i >= 0; i--) text += key.charCodeAt(i).toString(16).padStart(4, '0')
   return text as Hex
-}
-
-function digitsOf(unit: number): string {
-  const known = FOUR_DIGITS[unit]!
-  if (known !== '') return known
-  const digits = unit.toString(16).padStart(4, '0')
-  FOUR_DIGITS[unit] = digits
-  return digits
 }
