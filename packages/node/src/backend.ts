@@ -1,24 +1,20 @@
 /** What the RPC facade asks, answered out of chain, pool and simulator. */
 
-import { sha256 } from '@noble/hashes/sha2.js'
 import { type Address, type Fork, isAtLeast, type Precompile, precompilesOf } from '@vellum/evm'
 import {
   blobBaseFee,
   type Chain,
   createSimulator,
-  decodePooledBlobTransaction,
-  decodeTransaction,
   expectedBaseFee,
   GAS_PER_BLOB,
   type Header,
-  hasBlobSidecar,
   nextExcessBlobGas,
   type Pool,
-  recoverSender,
   type Secp256k1,
   type SignedTransaction,
 } from '@vellum/ledger'
 import type { Backend, BlockFees, PoolContent } from '@vellum/rpc'
+import type { Intake } from './intake.ts'
 import type { Clock } from './ports.ts'
 
 export interface BackendOptions {
@@ -26,12 +22,13 @@ export interface BackendOptions {
   readonly pool: Pool
   readonly crypto: Secp256k1
   readonly clock: Clock
+  readonly intake: Intake
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
 }
 
 export function createBackend(options: BackendOptions): Backend {
-  const { chain, pool, crypto, clock, clientVersion } = options
+  const { chain, pool, crypto, clock, intake, clientVersion } = options
   const precompiles = createPrecompileTable(crypto)
   return {
     node: {
@@ -54,11 +51,7 @@ export function createBackend(options: BackendOptions): Backend {
       onHead: chain.onHead,
     },
     pool: {
-      submit: (encoded) => {
-        const tx = decodeRaw(encoded, crypto)
-        pool.add(tx)
-        return tx.hash
-      },
+      submit: intake.submit,
       get: pool.get,
       nonce: pool.nextNonce,
       content: () => contentOf(pool),
@@ -75,21 +68,6 @@ export function createBackend(options: BackendOptions): Backend {
       nowMs: () => clock.elapsed(),
     }),
   }
-}
-
-/**
- * A raw transaction as clients send it, its sender recovered.
- *
- * Recovery runs here and not on a worker: libsecp256k1 takes 70 µs, a hop to a thread and back 30 µs
- * of this thread's time and a turn of the event loop.
- * @throws LedgerError if it is not a valid transaction
- */
-function decodeRaw(encoded: Uint8Array, crypto: Secp256k1): SignedTransaction {
-  if (encoded[0] !== 3 || !hasBlobSidecar(encoded)) {
-    return recoverSender(decodeTransaction(encoded), crypto)
-  }
-  // With its blobs around it, as wallets send it: so that the pool's refusal says what is wrong.
-  return recoverSender(decodePooledBlobTransaction(encoded, sha256).transaction, crypto)
 }
 
 function feesOf(

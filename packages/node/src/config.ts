@@ -18,7 +18,7 @@ export interface NodeConfig {
   readonly blocks: {
     /** Least milliseconds from one block to the next; 0: as soon as a transaction waits. */
     readonly periodMs: number
-    /** Under load, milliseconds in which transactions gather for one block. */
+    /** Most milliseconds for which, under load, transactions gather for one block. */
     readonly gatherMs: number
     /** Milliseconds without transactions after which an empty block is made; 0: never. */
     readonly heartbeatMs: number
@@ -89,7 +89,7 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   }),
   blocks: section<NodeConfig['blocks']>({
     periodMs: withDefault(0, whole(0, HOUR_MS)),
-    gatherMs: withDefault(50, whole(0, 10_000)),
+    gatherMs: withDefault(300, whole(0, 10_000)),
     heartbeatMs: withDefault(60_000, whole(0, 24 * HOUR_MS)),
     buildMs: withDefault(200, whole(10, 60_000)),
     gasLimit: optional(whole(5_000, Number.MAX_SAFE_INTEGER)),

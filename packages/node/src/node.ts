@@ -95,6 +95,7 @@ function witnessOf(chain: Chain): { height: number; hash: `0x${string}` } {
 
 /** The database may be ahead of the note by a block (killed in between), never behind it. */
 function assertHeadWitnessed(chain: Chain, found: NodePorts['heads']['found']): void {
+  if (found === 'unknown') return
   const { number } = chain.head().header
   const whatToDo =
     'restore a backup of the data directory, or delete it and import or synchronise the chain again'

@@ -3,7 +3,7 @@
  * shell (`host/`) has the real ones, tests and the simulator bring their own.
  */
 
-import type { Hash } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import type { Crc32, KeyValue, Secp256k1 } from '@vellum/ledger'
 
 export interface Clock {
@@ -40,10 +40,25 @@ export interface Logger {
 
 /** Where the chain's last durable head is noted, outside the database. */
 export interface HeadWitness {
-  /** What was noted last, before this run; undefined: nothing yet. */
-  readonly found: { readonly height: number; readonly hash: Hash } | undefined
+  /** What was noted last, before this run; undefined: nothing yet; `unknown`: lost, and accepted. */
+  readonly found: { readonly height: number; readonly hash: Hash } | 'unknown' | undefined
   /** Notes a head. Cheap; survives the process at once, the machine a little later. */
   write(mark: { readonly height: number; readonly hash: Hash }): void
+}
+
+/** Signers of many signatures at once, beside the thread that executes. */
+export interface SignerRecovery {
+  /**
+   * Signer of each signature in order; undefined where none recovers. Rejects if it cannot work now.
+   * @param batch hashes of 32 bytes, r and s of 64
+   */
+  recover(
+    batch: readonly {
+      readonly hash: Uint8Array
+      readonly rs: Uint8Array
+      readonly yParity: 0 | 1
+    }[],
+  ): Promise<readonly (Address | undefined)[]>
 }
 
 /** Everything `createNode` is given. */
@@ -56,4 +71,6 @@ export interface NodePorts {
   readonly heads: HeadWitness
   readonly crc32: Crc32
   readonly crypto: Secp256k1
+  /** undefined: signers are recovered one by one, by `crypto`. */
+  readonly recovery?: SignerRecovery | undefined
 }

@@ -2,8 +2,9 @@
  * The rhythm of a chain with one validator: when to make a block, and making it.
  *
  * A block is made as soon as a transaction waits, at least `periodMs` (and the chain's own period)
- * after the one before; under load transactions gather for `gatherMs`, because a block has costs of
- * its own (roots, one synced write); with nothing to do there is an empty block every `heartbeatMs`.
+ * after the one before. A block has costs of its own (upper trie nodes, one synced write), so under
+ * load transactions gather for up to `gatherMs`, the longer the more the last block took: somebody
+ * who is alone waits for nobody. With nothing to do there is an empty block every `heartbeatMs`.
  * One block at a time: the next begins when the one before is durable.
  *
  * This is the seam for consensus: QBFT replaces this file's decision when to build and what seals,
@@ -31,6 +32,8 @@ export interface ProducerPorts {
   readonly onFailure: (error: unknown) => void
 }
 
+/** From this many transactions in a block on, the next one gathers for the whole of `gatherMs`. */
+const BUSY_COUNT = 100
 /** Timers of the runtime count 31 bits of milliseconds. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
@@ -43,6 +46,8 @@ export function createProducer(rhythm: NodeConfig['blocks'], ports: ProducerPort
   /** When the last block was begun; so that the first one after a pause comes at once. */
   let begunAt = Number.NEGATIVE_INFINITY
   let headAt = clock.elapsed()
+  /** Transactions of the last block: how busy it is. */
+  let lastCount = 0
   /** True after a block took nothing although transactions wait: none of them can run now. */
   let isStuck = false
 
@@ -63,7 +68,8 @@ export function createProducer(rhythm: NodeConfig['blocks'], ports: ProducerPort
 
   /** In `clock.elapsed` time. */
   function dueAt(): number {
-    return Math.max(begunAt + Math.max(rhythm.periodMs, rhythm.gatherMs), legalAt())
+    const gatherMs = rhythm.gatherMs * Math.min(1, lastCount / BUSY_COUNT)
+    return Math.max(begunAt + Math.max(rhythm.periodMs, gatherMs), legalAt())
   }
 
   function heartbeatAt(): number | undefined {
@@ -124,6 +130,7 @@ export function createProducer(rhythm: NodeConfig['blocks'], ports: ProducerPort
     const builtAt = clock.elapsed()
     await chain.append(chain.sealed(built, sealer.seal(built.header)))
     headAt = clock.elapsed()
+    lastCount = built.transactions.length
     isStuck = false
     log.debug('block made', {
       height: parent.number + 1,

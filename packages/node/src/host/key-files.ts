@@ -114,7 +114,8 @@ export function readKeyFile(path: string): string {
 export async function readPassword(source: PasswordSource): Promise<Uint8Array> {
   const bytes = await readSource(source)
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d)
-  const password = bytes.slice(0, end === -1 ? bytes.length : end)
+  // A copy: `slice` of a Buffer would be zeroed with it.
+  const password = Uint8Array.from(bytes.subarray(0, end === -1 ? bytes.length : end))
   bytes.fill(0)
   if (password.length === 0 || password.length > PASSWORD_BYTES_MAX) {
     throw new NodeError(

@@ -13,11 +13,13 @@ import {
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
 import { createNode, type VellumNode } from '../node.ts'
-import type { Logger } from '../ports.ts'
+import type { HeadWitness, Logger } from '../ports.ts'
 import { schemeOf, sealerOf } from '../sealing.ts'
 import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
+import type { HeadFile } from './head-file.ts'
 import { systemClock, systemTimers } from './machine.ts'
 import type { Progress } from './progress.ts'
+import { createRecoveryPool } from './recovery-pool.ts'
 import { loadSystemCrypto } from './system.ts'
 import { CLIENT_VERSION } from './version.ts'
 
@@ -44,6 +46,8 @@ export interface LocalNodeOptions {
 
 /** How long the note of the head may lag behind on the disk itself; see `head-file.ts`. */
 const HEAD_SYNC_MS = 2_000
+/** One thread recovers 12,000 signatures a second, more than this one can execute. */
+const RECOVERY_THREADS_MAX = 2
 
 /**
  * The genesis of a data directory.
@@ -103,7 +107,13 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     acceptHead: options.acceptHead ?? false,
     onProgress: progress.bytes('verifying the database'),
   })
-  const { disk, heads } = directory
+  const { disk } = directory
+  const heads = witnessOf(directory.heads, options.acceptHead ?? false)
+  const cores = availableParallelism()
+  const recovery =
+    cores > 1
+      ? createRecoveryPool({ workers: Math.min(RECOVERY_THREADS_MAX, cores - 1) })
+      : undefined
   try {
     const retainedBlocks = retainedBlocksOf(config, directory)
     const node = await createNode(
@@ -115,9 +125,9 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         sealer: validatorKey && sealerOf(genesis, validatorKey, crypto),
         clientVersion: CLIENT_VERSION,
       },
-      { clock: systemClock, timers: systemTimers, log, disk, heads, crc32, crypto },
+      { clock: systemClock, timers: systemTimers, log, disk, heads, crc32, crypto, recovery },
     )
-    const syncing = setInterval(() => heads.sync(), HEAD_SYNC_MS)
+    const syncing = setInterval(() => directory.heads.sync(), HEAD_SYNC_MS)
     syncing.unref()
     return {
       node,
@@ -128,13 +138,20 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
       close: async () => {
         clearInterval(syncing)
         await node.stop()
+        await recovery?.stop()
         await directory.close()
       },
     }
   } catch (error) {
+    await recovery?.stop()
     await directory.close()
     throw error
   }
+}
+
+/** The head file, or, where nothing is in it and that is accepted, one that says so. */
+function witnessOf(heads: HeadFile, acceptHead: boolean): HeadWitness {
+  return acceptHead && heads.found === undefined ? { found: 'unknown', write: heads.write } : heads
 }
 
 /** What was asked for, or else what the directory was begun with. */

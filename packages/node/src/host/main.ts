@@ -54,7 +54,7 @@ withConfig(program.command('start'))
   .option('--allow-host <name...>', 'names under which clients may reach it, beside localhost')
   .option('--cors-origin <origin...>', 'web origins that may call it (default: none)')
   .option('--block-period <ms>', 'least time between blocks; 0: on demand (default: 0)', whole)
-  .option('--gather <ms>', 'time in which transactions gather under load (default: 50)', whole)
+  .option('--gather <ms>', 'most time that transactions gather under load (default: 300)', whole)
   .option('--heartbeat <ms>', 'empty block after this idle time; 0: none (default: 60000)', whole)
   .option(
     '--gas-limit <gas>',
