@@ -76,7 +76,6 @@ export function createOurs(codes: ReadonlyMap<Address, Uint8Array>): Contestant 
       evm = createMachine(world)
     },
     endBlock() {
-      world.changes()
       world = open()
       evm = createMachine(world)
     },

@@ -44,7 +44,11 @@ export function hashOfKey(key: WordKey): Hash {
 }
 
 export function bigIntOfKey(key: WordKey): bigint {
-  return key === ZERO_WORD ? 0n : BigInt(hexOf(key))
+  if (key === ZERO_WORD) return 0n
+  for (let i = 3; i < 16; i++) if (key.charCodeAt(i) !== 0) return BigInt(hexOf(key))
+  return BigInt(
+    key.charCodeAt(0) + key.charCodeAt(1) * 0x1_0000 + key.charCodeAt(2) * 0x1_0000_0000,
+  )
 }
 
 // Strings are made by `fromCharCode` with all arguments written out: V8 compiles that to a plain

@@ -120,16 +120,21 @@ const UNDO_LOG = 10
 /** The target is a function: for what is rare. */
 const UNDO_CALL = 11
 
+/** A longer journal is dropped after its transaction, and what it refers to with it. */
+const JOURNAL_KEPT_ENTRIES = 1024
+
 export class WorldState implements World {
   private readonly reader: WorldReader
   private readonly accounts: Map<AddressKey, Account> = new Map()
   /** The same by their text, as far as they were asked for by it. */
   private readonly byText: Map<Address, Account> = new Map()
   private readonly codes: Map<Hash, Uint8Array> = new Map()
-  // The journal: what to restore, of whom, to which value.
+  // The journal: what to restore, of whom, to which value. Kept between transactions, so that it is not
+  // grown anew for each.
   private kinds: number[] = []
   private targets: unknown[] = []
   private olds: unknown[] = []
+  private entries: number = 0
   private stamp: number = 1
   private refundGas: number = 0
   private events: Log[] = []
@@ -431,15 +436,13 @@ export class WorldState implements World {
   }
 
   checkpoint(): Checkpoint {
-    return this.kinds.length
+    return this.entries
   }
 
   revertTo(checkpoint: Checkpoint): void {
     const { kinds, targets, olds } = this
-    for (let i = kinds.length - 1; i >= checkpoint; i--) this.undo(kinds[i]!, targets[i], olds[i])
-    kinds.length = checkpoint
-    targets.length = checkpoint
-    olds.length = checkpoint
+    for (let i = this.entries - 1; i >= checkpoint; i--) this.undo(kinds[i]!, targets[i], olds[i])
+    this.entries = checkpoint
   }
 
   refund(): bigint {
@@ -513,9 +516,10 @@ export class WorldState implements World {
   }
 
   private record(kind: number, target: unknown, old: unknown): void {
-    this.kinds.push(kind)
-    this.targets.push(target)
-    this.olds.push(old)
+    const i = this.entries++
+    this.kinds[i] = kind
+    this.targets[i] = target
+    this.olds[i] = old
   }
 
   private undo(kind: number, target: unknown, old: unknown): void {
@@ -559,6 +563,8 @@ export class WorldState implements World {
   }
 
   private forgetJournal(): void {
+    this.entries = 0
+    if (this.kinds.length <= JOURNAL_KEPT_ENTRIES) return
     this.kinds = []
     this.targets = []
     this.olds = []
