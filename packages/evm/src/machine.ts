@@ -700,12 +700,13 @@ export function createMachine(fork: Fork): Machine {
   function hostLog(words: number, count: number, data: number, size: number): void {
     freshViews()
     const hashes: Hash[] = []
-    for (let i = 0; i < count; i++) hashes.push(topicOf(readKey(words + i * 32)))
+    for (let i = 0; i < count; i++) hashes.push(topicOf(readKey(words + i * 32), i))
     world.addLog({ address: account.address, topics: hashes, data: u8.slice(data, data + size) })
   }
 
-  /** Events repeat their topics: signatures, and addresses of the busy. */
-  function topicOf(key: WordKey): Hash {
+  /** Events repeat their topics, signatures and addresses of the busy, but not hashes. */
+  function topicOf(key: WordKey, index: number): Hash {
+    if (index > 0 && key.charCodeAt(15) !== 0) return hashOfKey(key)
     const known = topics.get(key)
     if (known !== undefined) return known
     if (topics.size === TOPICS_MAX) topics.clear()
