@@ -442,3 +442,51 @@ test('halts: each has its reason, also where a block was checked as a whole', ()
     expect([code, outcome.status, outcome.gasLeft]).toEqual([code, status, 0n])
   }
 })
+
+test('blocks: a stack of exactly 1,024 words fits, one more overflows, however the block is long', () => {
+  const run = (code: string): string =>
+    createStage({ [CONTRACT]: { code: `0x${code}00` } }).run({ gas: 10_000_000n }).status
+  expect(run(push(1).repeat(1024))).toBe('success')
+  expect(run(push(1).repeat(1025))).toBe('stackOverflow')
+  expect(run(push(1).repeat(5000))).toBe('stackOverflow')
+  // The same over several blocks, and the way back.
+  expect(run(`${push(1).repeat(512)}5b${push(1).repeat(512)}5b${'50'.repeat(1024)}`)).toBe(
+    'success',
+  )
+  expect(run(`${push(1).repeat(512)}5b${push(1).repeat(513)}`)).toBe('stackOverflow')
+  expect(run(`${push(1).repeat(1024)}5b${'50'.repeat(1025)}`)).toBe('stackUnderflow')
+  expect(run('50'.repeat(2000))).toBe('stackUnderflow')
+})
+
+test('blocks: code whose static gas passes 2^31 in one block still runs to its last unit of gas', () => {
+  // LOG0 costs 375 and more: 5,800,000 of them, in one block, as only an override can be.
+  const count = 5_800_000
+  const code = new Uint8Array(count * 3 + 1)
+  for (let i = 0; i < count; i++) code.set([0x3d, 0x3d, 0xa0], i * 3)
+  // More than the sum has over 2^31, which a sum cut to 31 bits would take for enough.
+  const outcome = createStage({ [CONTRACT]: {} }).run({ code, gas: 60_000_000n })
+  expect(outcome).toMatchObject({ status: 'outOfGas', gasLeft: 0n })
+  const short = code.slice(0, 3000)
+  const full = createStage({ [CONTRACT]: {} }).run({ code: short, gas: 379n * 1000n + 100n })
+  expect(full).toMatchObject({ status: 'success', gasLeft: 100n })
+})
+
+test('code: more contracts in one transaction than stay analysed are run all the same', () => {
+  // 180 contracts of the largest size, each returning its own number from the end of its code.
+  const accounts: Record<Address, { code: string }> = {}
+  const calls: string[] = []
+  for (let i = 1; i <= 180; i++) {
+    const address = `0x${(0x10000 + i).toString(16).padStart(40, '0')}` as Address
+    const tail = `${push(i)}${RETURN_TOP}`
+    const filler = '5b'.repeat(24_576 - tail.length / 2 - 2)
+    accounts[address] = { code: `0x${push(i % 256)}${filler}${tail}` }
+    const call = `${push(32)}${push(0)}${push(0)}${push(0)}${push(BigInt(address))}5afa50`
+    calls.push(`${call}${push(0)}51${push(32)}5101${push(32)}52`)
+  }
+  const code = `0x${calls.join('')}${push(32)}51${RETURN_TOP}`
+  const stage = createStage({ ...accounts, [CONTRACT]: { code } })
+  for (let i = 0; i < 2; i++) {
+    const outcome = stage.run({ gas: 30_000_000n })
+    expect(BigInt(bytesToHex(outcome.output))).toBe((180n * 181n) / 2n)
+  }
+})
