@@ -50,7 +50,7 @@ import type { Report, Row, RunOptions } from './table.ts'
 const ACCOUNTS = 100_000
 const SENDERS = 1_000
 const BLOCK_TRANSACTIONS = 500
-const WARM_BLOCKS = 10
+const WARM_BLOCKS = 30
 const MEASURED_BLOCKS = 40
 const CHAIN_ID = 1337n
 const GAS_LIMIT = 500_000_000n

@@ -143,6 +143,8 @@ export type Measure = <T>(part: ChainPart, work: () => T) => T
 
 export interface ChainOptions {
   readonly genesis: Genesis
+  /** The genesis accounts, where they are too many for `genesis.alloc`; read only for a new chain. */
+  readonly allocation?: Iterable<GenesisAccount> | undefined
   readonly disk: KeyValue
   readonly crc32: Crc32
   readonly scheme: SealScheme
@@ -340,7 +342,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     headers.set(number, head)
     blocks.set(number, sealed)
     receiptLists.set(number, outcome.receipts)
-    if (state.isFlushDue()) await measure('flush', () => state.flush())
+    if (state.isFlushDue()) await measure('flush', () => state.flushBehind())
     appending = false
     const news: NewHead = { ...head, block: sealed, receipts: outcome.receipts }
     for (const listener of listeners) listener(news)
@@ -478,7 +480,8 @@ async function writeGenesis(store: Store, options: ChainOptions): Promise<void> 
   await clearDisk(store)
   const state = createState({ store, height: 0, root: EMPTY_ROOT, retainedBlocks })
   let root: Hash = EMPTY_ROOT
-  for (const changes of genesisChanges(genesis, LIMITS.genesisBatchAccounts)) {
+  const alloc = options.allocation ?? genesis.alloc
+  for (const changes of genesisChanges({ alloc }, LIMITS.genesisBatchAccounts)) {
     root = await writeState(store, state, changes)
   }
   await state.flush()

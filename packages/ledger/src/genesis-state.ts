@@ -2,29 +2,32 @@
 
 import { type AccountChange, type Hash, keccak256Hex, type WorldChanges } from '@vellum/evm'
 import { EMPTY_CODE_HASH } from './account.ts'
-import type { Genesis } from './genesis.ts'
+import type { GenesisAccount } from './genesis.ts'
 
-/** @param accountsMax accounts in one part, at least 1 */
+/**
+ * Parts in the order of the accounts. Accounts ordered by keccak256 of their addresses touch each
+ * trie node in one part only, which makes a large state several times faster to write.
+ * @param accountsMax accounts in one part, at least 1
+ */
 export function* genesisChanges(
-  genesis: Pick<Genesis, 'alloc'>,
+  genesis: { readonly alloc: Iterable<GenesisAccount> },
   accountsMax: number,
 ): Generator<WorldChanges> {
-  for (let at = 0; at < genesis.alloc.length; at += accountsMax) {
-    const accounts: AccountChange[] = []
-    const codes = new Map<Hash, Uint8Array>()
-    for (const { address, nonce, balance, code, storage } of genesis.alloc.slice(
-      at,
-      at + accountsMax,
-    )) {
-      const codeHash = code.length === 0 ? EMPTY_CODE_HASH : keccak256Hex(code)
-      if (code.length > 0) codes.set(codeHash, code)
-      accounts.push({
-        address,
-        account: { nonce, balance, codeHash },
-        storageCleared: false,
-        slots: storage,
-      })
-    }
+  let accounts: AccountChange[] = []
+  let codes = new Map<Hash, Uint8Array>()
+  for (const { address, nonce, balance, code, storage } of genesis.alloc) {
+    const codeHash = code.length === 0 ? EMPTY_CODE_HASH : keccak256Hex(code)
+    if (code.length > 0) codes.set(codeHash, code)
+    accounts.push({
+      address,
+      account: { nonce, balance, codeHash },
+      storageCleared: false,
+      slots: storage,
+    })
+    if (accounts.length < accountsMax) continue
     yield { accounts, codes }
+    accounts = []
+    codes = new Map()
   }
+  if (accounts.length > 0) yield { accounts, codes }
 }

@@ -6,7 +6,15 @@
  * whose rules change in a way that this node does not know must not be started.
  */
 
-import { type Address, bytesToHex, type Hash, type Hex, ZERO_ADDRESS, ZERO_HASH } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  type Hash,
+  type Hex,
+  NO_BYTES,
+  ZERO_ADDRESS,
+  ZERO_HASH,
+} from '@vellum/evm'
 import { EMPTY_OMMERS_HASH, type Header } from './block.ts'
 import { type BlobSchedule, defaultBlobSchedule, INITIAL_BASE_FEE } from './fees.ts'
 import {
@@ -486,6 +494,18 @@ function readAlloc(field: JsonField): GenesisAccount[] {
   return accounts
 }
 
+/**
+ * One entry of `alloc`, for files with more accounts than fit into memory as objects.
+ * @param key the address, as the file has it
+ * @throws LedgerError LEDGER_GENESIS_INVALID whose `details.path` names the place
+ */
+export function parseGenesisAccount(key: string, json: unknown): GenesisAccount {
+  const path = `alloc.${key}`
+  return readAccount(readAddress({ path, value: key }), readObject({ path, value: json }))
+}
+
+const NO_STORAGE: ReadonlyMap<Hash, bigint> = new Map()
+
 function readAccount(address: Address, account: JsonObject): GenesisAccount {
   const balance = fieldOf(account, 'balance')
   const nonce = fieldOf(account, 'nonce')
@@ -495,8 +515,8 @@ function readAccount(address: Address, account: JsonObject): GenesisAccount {
     address,
     balance: balance === undefined ? 0n : readQuantity(balance, 256),
     nonce: nonce === undefined ? 0n : readQuantity(nonce, 64),
-    code: code === undefined ? new Uint8Array(0) : readBytes(code),
-    storage: storage === undefined ? new Map() : readStorage(storage),
+    code: code === undefined ? NO_BYTES : readBytes(code),
+    storage: storage === undefined ? NO_STORAGE : readStorage(storage),
   })
 }
 

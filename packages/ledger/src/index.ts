@@ -100,6 +100,7 @@ export {
   type GenesisJson,
   genesisHeader,
   parseGenesis,
+  parseGenesisAccount,
   type QbftConfig,
   type QbftTransition,
 } from './genesis.ts'
@@ -214,8 +215,10 @@ export {
   getTrie,
   type NewNode,
   NO_NODES,
+  NOT_LOADED,
   type NodeSource,
   openTrie,
+  peekTrie,
   proveTrie,
   type ReplacedNode,
   rootOfList,

@@ -54,8 +54,10 @@ import { heightKey, KIND, keyOf, readHeight, type Store, writeHeight } from './s
 import {
   EMPTY_ROOT,
   getTrie,
+  NOT_LOADED,
   type NodeSource,
   openTrie,
+  peekTrie,
   type Trie,
   takeNewNodes,
   unloadTrie,
@@ -84,7 +86,14 @@ export interface State {
   commit(prepared: PreparedState): void
   /** True if enough has gathered in memory to be written. */
   isFlushDue(): boolean
-  /** Brings rows and tries on disk up to the head, in one batch. Nothing may be committed meanwhile. */
+  /**
+   * Begins to bring rows and tries on disk up to the head, in one batch. Resolves when the chain may
+   * go on: when the flush before is done, and, if memory is to be freed, this one too. Nothing may
+   * be committed until then.
+   * @throws what the disk threw at the flush before
+   */
+  flushBehind(): Promise<void>
+  /** The same, and resolves when it is on disk. */
   flush(): Promise<void>
 }
 
@@ -99,6 +108,28 @@ export interface StateOptions {
 
 const ABSENT = Symbol('no such account')
 
+/** Changes between two flushes. */
+interface Gathered {
+  readonly accounts: Map<Address, StoredAccount | typeof ABSENT>
+  readonly slots: Map<string, ChangedSlot>
+  readonly tries: Map<Address, Trie>
+  /** Accounts whose rows on disk are of a storage that is gone. */
+  readonly cleared: Set<Address>
+  readonly deletedRows: Uint8Array[]
+  readonly obsolete: Uint8Array[]
+}
+
+function newGathered(): Gathered {
+  return {
+    accounts: new Map(),
+    slots: new Map(),
+    tries: new Map(),
+    cleared: new Set(),
+    deletedRows: [],
+    obsolete: [],
+  }
+}
+
 /**
  * Opens the state of a head whose block is on disk.
  * @throws LedgerError LEDGER_STORE_DAMAGED if diffs are missing or do not lead to the root
@@ -110,19 +141,18 @@ export function createState(options: StateOptions): State {
   const codes: Cache<Hash, Uint8Array> = createCache(LIMITS.cachedCodes)
   const storageTries: Cache<Address, Trie> = createCache(LIMITS.cachedStorageTries)
 
-  // What was changed since the last flush; it stands before caches and rows.
-  const changedAccounts = new Map<Address, StoredAccount | typeof ABSENT>()
-  const changedSlots = new Map<string, ChangedSlot>()
-  const changedTries = new Map<Address, Trie>()
-  /** Accounts whose rows on disk are of a storage that is gone. */
-  const clearedOwners = new Set<Address>()
-  const deletedRows: Uint8Array[] = []
-  const obsoleteNodes: Uint8Array[] = []
+  // What was changed since the last flush, and what a flush under way is writing. In this order
+  // they stand before caches and rows.
+  let gathering = newGathered()
+  let writing: Gathered | undefined
+  let flushing: Promise<void> = Promise.resolve()
 
-  /** Heights of flushes that are still on disk, ascending. */
-  const flushes = readFlushes(store)
+  /** The last flush; in pruned mode also those before it that are still on disk, ascending. */
+  const flushes = readFlushes(store, retainedBlocks === undefined ? 1 : Number.POSITIVE_INFINITY)
   const opened = flushes.at(-1)
   let flushedHeight = opened?.height
+  /** Height of the last flush that was begun. */
+  let flushHeight = flushedHeight
   let height = options.height
   let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
   let headView: StateView | undefined
@@ -141,7 +171,8 @@ export function createState(options: StateOptions): State {
   }
 
   function account(address: Address): StoredAccount | undefined {
-    const known = changedAccounts.get(address) ?? accounts.get(address)
+    const known =
+      gathering.accounts.get(address) ?? writing?.accounts.get(address) ?? accounts.get(address)
     if (known !== undefined) return known === ABSENT ? undefined : known
     const owner = keccak256(hexToBytes(address))
     const row = store.read(keyOf(KIND.account, owner))
@@ -153,8 +184,11 @@ export function createState(options: StateOptions): State {
 
   function storageTrie(holder: StoredAccount): Trie {
     const { address, storageRoot } = holder
-    const known = changedTries.get(address) ?? storageTries.get(address)
-    if (known !== undefined && known.root === storageRoot) return known
+    for (const known of [gathering.tries.get(address), writing?.tries.get(address)]) {
+      if (known?.root === storageRoot) return known
+    }
+    const cached = storageTries.get(address)
+    if (cached?.root === storageRoot) return cached
     const opened = openTrie(storageRoot, countedNodes(holder.owner))
     storageTries.set(address, opened)
     return opened
@@ -164,15 +198,29 @@ export function createState(options: StateOptions): State {
     const holder = account(address)
     if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
     const name = address + slot
-    const known = changedSlots.get(name)?.value ?? slots.get(name)
-    if (known !== undefined) return known
-    if (clearedOwners.has(address)) return 0n
-    const place = keccak256(hexToBytes(slot))
-    const row = store.read(slotKey(holder.owner, place))
-    if (row === undefined) assertAbsent(storageTrie(holder), place, `slot ${slot} of ${address}`)
-    const value = row === undefined ? 0n : bytesToBigInt(row)
+    for (const gathered of [gathering, writing]) {
+      const known = gathered?.slots.get(name)
+      if (known !== undefined) return known.value
+      if (gathered?.cleared.has(address)) return 0n
+    }
+    const cached = slots.get(name)
+    if (cached !== undefined) return cached
+    const value = readSlot(holder, slot)
     slots.set(name, value)
     return value
+  }
+
+  function readSlot(holder: StoredAccount, slot: Hash): bigint {
+    const place = keccak256(hexToBytes(slot))
+    const trie = storageTrie(holder)
+    // A write will need the trie's nodes anyway, and fresh slots are often absent by what is loaded.
+    const leaf = peekTrie(trie, place)
+    if (leaf === undefined) return 0n
+    if (leaf !== NOT_LOADED) return bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
+    const row = store.read(slotKey(holder.owner, place))
+    if (row !== undefined) return bytesToBigInt(row)
+    assertAbsent(trie, place, `slot ${slot} of ${holder.address}`)
+    return 0n
   }
 
   function code(codeHash: Hash): Uint8Array {
@@ -215,56 +263,70 @@ export function createState(options: StateOptions): State {
 
   function adopt(applied: AppliedChanges): void {
     for (const { address, owner, places } of applied.cleared) {
-      clearedOwners.add(address)
-      for (const place of places) deletedRows.push(slotKey(owner, place))
-      // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
-      slots.clear()
-      for (const [name, slot] of changedSlots) {
-        if (name.startsWith(address)) changedSlots.set(name, { ...slot, value: 0n })
+      gathering.cleared.add(address)
+      for (const place of places) gathering.deletedRows.push(slotKey(owner, place))
+      for (const [name, slot] of gathering.slots) {
+        if (name.startsWith(address)) gathering.slots.set(name, { ...slot, value: 0n })
       }
     }
     for (const [address, after] of applied.accounts) {
-      changedAccounts.set(address, after ?? ABSENT)
-      if (after === undefined) changedTries.delete(address)
+      gathering.accounts.set(address, after ?? ABSENT)
+      if (after === undefined) gathering.tries.delete(address)
     }
-    for (const slot of applied.slots) changedSlots.set(slot.name, slot)
-    for (const [address, changed] of applied.storageTries) changedTries.set(address, changed)
-    if (retainedBlocks !== undefined) {
-      for (const key of applied.obsolete) obsoleteNodes.push(key)
-    }
+    for (const slot of applied.slots) gathering.slots.set(slot.name, slot)
+    for (const [address, changed] of applied.storageTries) gathering.tries.set(address, changed)
+    if (retainedBlocks !== undefined) gathering.obsolete.push(...applied.obsolete)
     trie = applied.trie
     headView = undefined
   }
 
-  async function flush(): Promise<void> {
-    if (flushedHeight === height && changedAccounts.size === 0) return
+  async function flushBehind(): Promise<void> {
+    await flushing
+    if (flushHeight === height && gathering.accounts.size === 0) return
+    const isAgain = flushHeight === height
+    const before = isAgain ? flushes.at(-2)?.height : flushHeight
+    const record: FlushRecord = { height, before, root: trie.root }
+    const writes = [...flushedWrites(), ...flushWrites(store, record)]
+    flushHeight = height
+    writing = gathering
+    gathering = newGathered()
+    flushing = store.disk.batch(writes).then(() => {
+      if (isAgain) flushes.pop()
+      flushes.push(record)
+      settle(record.height)
+    })
+    // Whoever waits for the next flush learns of the failure.
+    flushing.catch(() => {})
+    if (nodesLoaded > LIMITS.loadedTrieNodes) {
+      await flushing
+      unload()
+    }
+  }
+
+  /** Rows and tries of what has gathered. */
+  function flushedWrites(): Write[] {
+    const { accounts, slots, tries, deletedRows, obsolete } = gathering
     const writes: Write[] = prunedWrites()
     for (const key of deletedRows) writes.push(store.write(key, undefined))
-    for (const { owner, place, value } of changedSlots.values()) {
+    for (const { owner, place, value } of slots.values()) {
       const bytes = value === 0n ? undefined : bigIntToMinimalBytes(value)
       writes.push(store.write(slotKey(owner, place), bytes))
     }
-    for (const [address, changed] of changedAccounts) {
+    for (const [address, changed] of accounts) {
       const owner = changed === ABSENT ? keccak256(hexToBytes(address)) : changed.owner
       const row = changed === ABSENT ? undefined : encodeAccount(changed)
       writes.push(store.write(keyOf(KIND.account, owner), row))
     }
-    for (const [address, changed] of changedTries) {
+    for (const [address, changed] of tries) {
       const holder = account(address)
       if (holder?.storageRoot !== changed.root) continue
       addNewNodes(writes, holder.owner, changed)
     }
     addNewNodes(writes, NO_BYTES, trie)
     if (retainedBlocks !== undefined) {
-      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(obsoleteNodes)))
+      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(obsolete)))
     }
-    const isAgain = flushedHeight === height
-    const before = isAgain ? flushes.at(-2)?.height : flushedHeight
-    writes.push(...flushWrites(store, { height, before, root: trie.root }))
-    await store.disk.batch(writes)
-    if (isAgain) flushes.pop()
-    flushes.push({ height, before, root: trie.root })
-    settle()
+    return writes
   }
 
   function addNewNodes(writes: Write[], owner: Uint8Array, from: Trie): void {
@@ -274,39 +336,38 @@ export function createState(options: StateOptions): State {
     }
   }
 
-  /** Rows and tries on disk are those of the head now. */
-  function settle(): void {
-    flushedHeight = height
-    for (const [address, changed] of changedAccounts) accounts.set(address, changed)
-    for (const { name, value } of changedSlots.values()) slots.set(name, value)
-    const isFull = nodesLoaded > LIMITS.loadedTrieNodes
-    if (isFull) {
-      nodesLoaded = 0
-      storageTries.clear()
-      trie = unloadTrie(trie, LIMITS.loadedTrieDepth)
-    }
-    for (const [address, changed] of changedTries) {
-      storageTries.set(address, isFull ? unloadTrie(changed, LIMITS.loadedTrieDepth) : changed)
-    }
-    changedAccounts.clear()
-    changedSlots.clear()
-    changedTries.clear()
-    clearedOwners.clear()
-    deletedRows.length = 0
-    obsoleteNodes.length = 0
+  /** What was being written is on disk: caches may hold it, and forget it. */
+  function settle(at: number): void {
+    if (writing === undefined) return
+    flushedHeight = at
+    // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
+    if (writing.cleared.size > 0) slots.clear()
+    for (const [address, changed] of writing.accounts) accounts.set(address, changed)
+    for (const { name, value } of writing.slots.values()) slots.set(name, value)
+    for (const [address, changed] of writing.tries) storageTries.set(address, changed)
+    writing = undefined
+  }
+
+  /** Drops the lower nodes of all tries. Everything in memory must be on disk. */
+  function unload(): void {
+    nodesLoaded = 0
+    storageTries.clear()
+    trie = unloadTrie(trie, LIMITS.loadedTrieDepth)
+    headView = undefined
   }
 
   /**
-   * Deletions of what no retained state needs. A flush that is not above the oldest retained height
-   * makes the states before it unreachable, with the nodes that it replaced and the diffs that led
-   * to it. They stand first in a batch, as the flush itself may bring a node back.
+   * Deletions of what no retained state needs. Blocks made while a flush was under way build on the
+   * one before it: so a state may need the last two flushes that are not above it, and none earlier,
+   * nor the nodes that they replaced and the diffs that led to them. Deletions stand first in a
+   * batch, as the flush itself may bring a node back.
    */
   function prunedWrites(): Write[] {
     const writes: Write[] = []
     if (retainedBlocks === undefined) return writes
     const oldest = height - retainedBlocks
-    for (let next = flushes[1]; next !== undefined && next.height <= oldest; next = flushes[1]) {
-      writes.push(...prunedFlush(store, flushes[0]!.height, next.height))
+    while (flushes.length > 2 && flushes[2]!.height <= oldest) {
+      writes.push(...prunedFlush(store, flushes[0]!.height, flushes[1]!.height))
       flushes.shift()
     }
     return writes
@@ -355,9 +416,13 @@ export function createState(options: StateOptions): State {
     prepare,
     commit,
     isFlushDue: () =>
-      changedAccounts.size + changedSlots.size >= LIMITS.flushChanges ||
-      height - (flushedHeight ?? 0) >= LIMITS.flushBlocks,
-    flush,
+      gathering.accounts.size + gathering.slots.size >= LIMITS.flushChanges ||
+      height - (flushHeight ?? 0) >= LIMITS.flushBlocks,
+    flushBehind,
+    flush: async () => {
+      await flushBehind()
+      await flushing
+    },
   }
 }
 
@@ -393,13 +458,13 @@ function readFlush(store: Store, height: number): FlushRecord | undefined {
   }
 }
 
-/** All flushes that are still on disk, oldest first: each names the one before it. */
-function readFlushes(store: Store): FlushRecord[] {
+/** The last flushes that are still on disk, oldest first: each names the one before it. */
+function readFlushes(store: Store, countMax: number): FlushRecord[] {
   const last = store.read(FLUSHED_KEY)
   if (last === undefined) return []
   const flushes: FlushRecord[] = []
   let next: number | undefined = readHeight(last, 0)
-  while (next !== undefined) {
+  while (next !== undefined && flushes.length < countMax) {
     const found = readFlush(store, next)
     if (found === undefined) break
     flushes.push(found)

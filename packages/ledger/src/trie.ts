@@ -71,6 +71,39 @@ export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
   return found
 }
 
+/** What `peekTrie` answers where it would have to read. */
+export const NOT_LOADED: unique symbol = Symbol('not in memory')
+
+/**
+ * The value at a key, undefined if there is none, as far as the nodes in memory tell: a branch
+ * without a child on the way proves absence without reading anything.
+ */
+export function peekTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined | typeof NOT_LOADED {
+  const nibbles = nibblesOf(key)
+  let { node } = trie.loaded
+  let depth = 0
+  while (node !== undefined) {
+    if (node.kind === 'stub') return NOT_LOADED
+    if (node.kind === 'leaf') {
+      return equalBytes(node.path, nibbles.subarray(depth)) ? node.value : undefined
+    }
+    if (node.kind === 'branch') {
+      if (depth === nibbles.length) return node.value
+      const nibble = nibbles[depth]!
+      if (((node.mask >> nibble) & 1) === 0) return undefined
+      const child: TrieNode | undefined = node.children?.[nibble]
+      if (child === undefined) return NOT_LOADED
+      node = child
+      depth += 1
+    } else {
+      if (commonLength(nibbles, depth, node.path) < node.path.length) return undefined
+      depth += node.path.length
+      node = node.child
+    }
+  }
+  return undefined
+}
+
 /**
  * The encodings of the nodes on the way to a key, root first, embedded ones left out (they are in
  * their parents). Proves the value, or that there is none. No nodes for the empty trie.

@@ -134,10 +134,16 @@ function assertSame(state: State, { height, root, model }: Then): void {
 
 /** Blocks one after another, some followed by a flush, some by a crash (opened again from disk). */
 const lives = (minLength: number, maxLength: number) =>
-  fc.array(fc.record({ block: edits, next: fc.constantFrom('go on', 'go on', 'flush', 'crash') }), {
-    minLength,
-    maxLength,
-  })
+  fc.array(
+    fc.record({
+      block: edits,
+      next: fc.constantFrom('go on', 'go on', 'flush', 'flush behind', 'crash'),
+    }),
+    {
+      minLength,
+      maxLength,
+    },
+  )
 
 async function live(
   disk: KeyValue,
@@ -156,6 +162,7 @@ async function live(
     state.commit(prepared)
     history.push({ height, root: prepared.root, model: copyOf(model) })
     if (next === 'flush') await state.flush()
+    if (next === 'flush behind') await state.flushBehind()
     if (next === 'crash') state = open(disk, { height, root: prepared.root, retainedBlocks })
   }
   return { state, history }
