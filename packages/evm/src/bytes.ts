@@ -71,7 +71,10 @@ export function hexToBytes(text: string): Uint8Array {
 
 /** Unsigned big-endian integer of any number of bytes; 0n for none. */
 export function bytesToBigInt(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(bytesToHex(bytes))
+  if (bytes.length > 6) return BigInt(bytesToHex(bytes))
+  let value = 0
+  for (let i = 0; i < bytes.length; i++) value = value * 256 + bytes[i]!
+  return BigInt(value)
 }
 
 /**
@@ -80,6 +83,11 @@ export function bytesToBigInt(bytes: Uint8Array): bigint {
  * @throws RangeError if the value is negative or needs more than `size` bytes
  */
 export function bigIntToBytes(value: bigint, size: number): Uint8Array {
+  if (value >= 0n && value < UINT64_LIMIT && size >= 8) {
+    const bytes = new Uint8Array(size)
+    writeUint64(bytes, size, value)
+    return bytes
+  }
   const digits = value.toString(16)
   if (value < 0n || digits.length > size * 2) throw new RangeError(`value needs over ${size} bytes`)
   return hexToBytes(`0x${digits.padStart(size * 2, '0')}`)
@@ -88,8 +96,31 @@ export function bigIntToBytes(value: bigint, size: number): Uint8Array {
 /** Shortest big-endian bytes of an unsigned integer: none for 0. The form RLP and tries use. */
 export function bigIntToMinimalBytes(value: bigint): Uint8Array {
   if (value === 0n) return NO_BYTES
+  if (value > 0n && value < UINT64_LIMIT) {
+    const bytes = new Uint8Array(8)
+    writeUint64(bytes, 8, value)
+    let zeros = 0
+    while (bytes[zeros] === 0) zeros++
+    return zeros === 0 ? bytes : bytes.slice(zeros)
+  }
   const digits = value.toString(16)
   return hexToBytes(digits.length % 2 === 0 ? `0x${digits}` : `0x0${digits}`)
+}
+
+const UINT64_LIMIT = 1n << 64n
+
+/** Writes the eight bytes before `end`. Halves are numbers: arithmetic on them allocates nothing. */
+function writeUint64(bytes: Uint8Array, end: number, value: bigint): void {
+  let low = Number(value & 0xffff_ffffn)
+  let high = Number(value >> 32n)
+  for (let i = end - 1; i >= end - 4; i--) {
+    bytes[i] = low
+    low >>>= 8
+  }
+  for (let i = end - 5; i >= end - 8; i--) {
+    bytes[i] = high
+    high >>>= 8
+  }
 }
 
 /** True if both hold the same bytes. Not constant-time. */
