@@ -97,6 +97,25 @@ export function splitRlpList(input: Uint8Array): Uint8Array[] {
 }
 
 /**
+ * Where each item of a list begins, and last where the list ends: `splitRlpList` without an object
+ * for each item.
+ * @throws LedgerError as `splitRlpList`
+ */
+export function rlpListPositions(bytes: Uint8Array, from = 0): number[] {
+  const end = readHead(bytes, from, bytes.length)
+  if (!headIsList) throw invalid('a list was expected', from)
+  if (end !== bytes.length) throw invalid('bytes follow the item', end)
+  const positions: number[] = []
+  let at = headStart
+  while (at < end) {
+    positions.push(at)
+    at = readHead(bytes, at, end)
+  }
+  positions.push(end)
+  return positions
+}
+
+/**
  * The encodings of items that follow one another without a list around them, as in a file of
  * blocks; views of the input.
  * @throws LedgerError LEDGER_RLP_INVALID if an item is cut short or has a wrong head

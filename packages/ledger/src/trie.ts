@@ -79,29 +79,37 @@ export const NOT_LOADED: unique symbol = Symbol('not in memory')
  * without a child on the way proves absence without reading anything.
  */
 export function peekTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined | typeof NOT_LOADED {
-  const nibbles = nibblesOf(key)
+  // On the way of every fresh slot: nibbles are read out of the key, no path is made of it.
+  const length = 2 * key.length
   let { node } = trie.loaded
   let depth = 0
   while (node !== undefined) {
     if (node.kind === 'stub') return NOT_LOADED
-    if (node.kind === 'leaf') {
-      return equalBytes(node.path, nibbles.subarray(depth)) ? node.value : undefined
-    }
     if (node.kind === 'branch') {
-      if (depth === nibbles.length) return node.value
-      const nibble = nibbles[depth]!
+      if (depth === length) return node.value
+      const nibble = nibbleOf(key, depth)
       if (((node.mask >> nibble) & 1) === 0) return undefined
       const child: TrieNode | undefined = node.children?.[nibble]
       if (child === undefined) return NOT_LOADED
       node = child
       depth += 1
-    } else {
-      if (commonLength(nibbles, depth, node.path) < node.path.length) return undefined
-      depth += node.path.length
-      node = node.child
+      continue
     }
+    const { path } = node
+    if (depth + path.length > length) return undefined
+    for (let i = 0; i < path.length; i++) {
+      if (nibbleOf(key, depth + i) !== path[i]) return undefined
+    }
+    depth += path.length
+    if (node.kind === 'leaf') return depth === length ? node.value : undefined
+    node = node.child
   }
   return undefined
+}
+
+function nibbleOf(key: Uint8Array, at: number): number {
+  const byte = key[at >> 1]!
+  return (at & 1) === 0 ? byte >> 4 : byte & 15
 }
 
 /**
