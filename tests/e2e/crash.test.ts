@@ -11,8 +11,11 @@ import { type RunningNode, runCommand, startNode, temporaryDirectory } from './r
 
 const KILLS = 20
 const SEED = 7
-/** Kills come this long after the load began, at most. */
-const LOAD_MS_MAX = 400
+/** Receipts that a client sees before a kill, at least and at most; how fast they come does not matter. */
+const RECEIPTS_MIN = 10
+const RECEIPTS_MAX = 200
+/** The kill comes this long after the last of them, at most: anywhere in the making of a block. */
+const PAUSE_MS_MAX = 40
 /** Transactions that one sender sends in a request. */
 const BURST = 20
 
@@ -38,15 +41,20 @@ describe('a node that is killed under load', () => {
       expect(head, `after kill ${kill}`).toBeGreaterThanOrEqual(highest)
       await expectAllThere(node, seen)
 
-      const load = runLoad(node, seen)
-      await delay(20 + random.whole(LOAD_MS_MAX))
+      const wanted = seen.size + RECEIPTS_MIN + random.whole(RECEIPTS_MAX - RECEIPTS_MIN)
+      const { promise: enough, resolve } = Promise.withResolvers<void>()
+      const load = runLoad(node, seen, () => {
+        if (seen.size >= wanted) resolve()
+      })
+      await Promise.race([enough, load])
+      await delay(random.whole(PAUSE_MS_MAX))
       await node.kill()
       await load
       for (const { blockNumber } of seen.values()) highest = Math.max(highest, Number(blockNumber))
       // Every fifth time the whole store is recomputed; at the end in any case.
       if (kill % 5 === 4) await expectVerified()
     }
-    expect(seen.size).toBeGreaterThan(KILLS * 5)
+    expect(seen.size).toBeGreaterThanOrEqual(KILLS * RECEIPTS_MIN)
     const node = await startNode(directory)
     await expectAllThere(node, seen)
     expect(await node.stop()).toBe(0)
@@ -55,7 +63,11 @@ describe('a node that is killed under load', () => {
 })
 
 /** Sends transfers of all accounts and asks for their receipts, until the node is gone. */
-async function runLoad(node: RunningNode, seen: Map<Hash, SeenReceipt>): Promise<void> {
+async function runLoad(
+  node: RunningNode,
+  seen: Map<Hash, SeenReceipt>,
+  onReceipt: () => void,
+): Promise<void> {
   await Promise.all(
     DEV_ACCOUNTS.map(async (sender) => {
       try {
@@ -78,6 +90,7 @@ async function runLoad(node: RunningNode, seen: Map<Hash, SeenReceipt>): Promise
               if (receipt === null) continue
               hashes.delete(receipt.transactionHash)
               seen.set(receipt.transactionHash, receipt)
+              onReceipt()
             }
           }
         }
