@@ -1,6 +1,6 @@
 /** What the RPC facade asks, answered out of chain, pool and simulator. */
 
-import { type Address, type Fork, isAtLeast, type Precompile, precompilesOf } from '@vellum/evm'
+import { type Address, isAtLeast } from '@vellum/evm'
 import {
   blobBaseFee,
   type Chain,
@@ -29,7 +29,6 @@ export interface BackendOptions {
 
 export function createBackend(options: BackendOptions): Backend {
   const { chain, pool, crypto, clock, intake, clientVersion } = options
-  const precompiles = createPrecompileTable(crypto)
   return {
     node: {
       chainId: chain.genesis.chainId,
@@ -64,7 +63,7 @@ export function createBackend(options: BackendOptions): Backend {
       stateAt: chain.stateAt,
       rulesAt: chain.rulesAt,
       crypto,
-      precompiles,
+      precompiles: chain.precompiles,
       nowMs: () => clock.elapsed(),
     }),
   }
@@ -115,19 +114,4 @@ function bySender(transactions: readonly SignedTransaction[]): Map<Address, Sign
     else list.push(tx)
   }
   return senders
-}
-
-/** Each fork's precompiles, made once, with the host's recovery behind ECRECOVER. */
-function createPrecompileTable(
-  crypto: Secp256k1,
-): (fork: Fork) => ReadonlyMap<Address, Precompile> {
-  const tables = new Map<Fork, ReadonlyMap<Address, Precompile>>()
-  return (fork) => {
-    let table = tables.get(fork)
-    if (table === undefined) {
-      table = precompilesOf(fork, { recover: crypto.recoverPublicKey })
-      tables.set(fork, table)
-    }
-    return table
-  }
 }
