@@ -68,6 +68,7 @@ import {
   STOPPED,
   YIELDED,
 } from './layout.ts'
+import { LinearMemory } from './linear-memory.ts'
 import { opcodeTable } from './opcodes.ts'
 import type { Precompile } from './precompiles/index.ts'
 import { storeGas, storeRefund } from './storage-gas.ts'
@@ -182,12 +183,6 @@ export function createMachine(fork: Fork): Machine {
   let calleeCode!: Account
   let accessed!: Account
 
-  // Views of linear memory, renewed when it grows.
-  let u8!: Uint8Array
-  let u16!: Uint16Array
-  let u32!: Uint32Array
-  let u64!: BigUint64Array
-
   // Analysed code by hash: where it lies.
   const codes = new Map<Hash, number>()
   let codesEnd = CODES
@@ -216,10 +211,10 @@ export function createMachine(fork: Fork): Machine {
       callGas: hostCallGas,
     },
   })
-  renewViews()
-  u8.set(opcodeTable(fork), OPS)
-  u32[INIT_WORD_GAS >> 2] = limitsInitCode ? 2 : 0
-  u32[INIT_BYTES_MAX >> 2] = limitsInitCode ? INIT_CODE_BYTES_MAX : 0xffffffff
+  const memory = new LinearMemory(engine.memory)
+  memory.u8.set(opcodeTable(fork), OPS)
+  memory.u32[INIT_WORD_GAS >> 2] = limitsInitCode ? 2 : 0
+  memory.u32[INIT_BYTES_MAX >> 2] = limitsInitCode ? INIT_CODE_BYTES_MAX : 0xffffffff
 
   return { run, memoryBytes: () => engine.memory.buffer.byteLength }
 
@@ -230,11 +225,11 @@ export function createMachine(fork: Fork): Machine {
     isStepping = tracer?.step !== undefined || tracer?.stepEnd !== undefined
     blobHashes = transaction.blobVersionedHashes
     countdown = PULSE_INTERVAL
-    freshViews()
+    memory.fresh()
     if (codesEnd > CODES + ((ARENA - CODES) * 3) / 4) forgetCodes()
-    u8.set(next.blockWords, CONTEXT + 64)
-    writeKey(CONTEXT, world.accountAt(transaction.origin).key)
-    writeWord(CONTEXT + 32, transaction.gasPrice)
+    memory.u8.set(next.blockWords, CONTEXT + 64)
+    memory.writeKey(CONTEXT, world.accountAt(transaction.origin).key)
+    memory.writeWord(CONTEXT + 32, transaction.gasPrice)
 
     const checkpoint = world.checkpoint()
     try {
@@ -250,17 +245,17 @@ export function createMachine(fork: Fork): Machine {
     const record = FRAMES + FRAME_BYTES
     const size = message.data.length
     engine.ensure(ARENA + size + 64)
-    freshViews()
-    u8.set(message.data, ARENA)
-    u64[(record + F_GAS) >> 3] = message.gas
-    u32[(record + F_INPUT) >> 2] = ARENA
-    u32[(record + F_INPUT_SIZE) >> 2] = size
-    u32[(record + F_STATIC) >> 2] = message.isStatic === true ? 1 : 0
-    u32[(record + F_KIND) >> 2] = kind
-    u32[(record + F_OUT_SIZE) >> 2] = 0
-    writeKey(record + F_ADDRESS, address)
-    writeKey(record + F_CALLER, world.accountAt(message.caller).key)
-    writeWord(record + F_VALUE, message.value)
+    memory.fresh()
+    memory.u8.set(message.data, ARENA)
+    memory.u64[(record + F_GAS) >> 3] = message.gas
+    memory.u32[(record + F_INPUT) >> 2] = ARENA
+    memory.u32[(record + F_INPUT_SIZE) >> 2] = size
+    memory.u32[(record + F_STATIC) >> 2] = message.isStatic === true ? 1 : 0
+    memory.u32[(record + F_KIND) >> 2] = kind
+    memory.u32[(record + F_OUT_SIZE) >> 2] = 0
+    memory.writeKey(record + F_ADDRESS, address)
+    memory.writeKey(record + F_CALLER, world.accountAt(message.caller).key)
+    memory.writeWord(record + F_VALUE, message.value)
     return ARENA + align(size)
   }
 
@@ -291,12 +286,12 @@ export function createMachine(fork: Fork): Machine {
   }
 
   function lastOutcome(created: Address | undefined): Outcome {
-    freshViews()
+    memory.fresh()
     return {
       status: lastStatus,
-      gasLeft: u64[(FRAMES + FRAME_BYTES + F_GAS) >> 3]!,
+      gasLeft: memory.u64[(FRAMES + FRAME_BYTES + F_GAS) >> 3]!,
       gasRefund: world.refund(),
-      output: lastSize === 0 ? NO_BYTES : u8.slice(lastAt, lastAt + lastSize),
+      output: lastSize === 0 ? NO_BYTES : memory.u8.slice(lastAt, lastAt + lastSize),
       created: lastStatus === 'success' ? created : undefined,
     }
   }
@@ -308,7 +303,7 @@ export function createMachine(fork: Fork): Machine {
       switch (reason) {
         case CALLING: {
           const record = recordOf(depth)
-          startCall(depth + 1, u32[(record + F_SP) >> 2]!, topOf(depth), undefined)
+          startCall(depth + 1, memory.u32[(record + F_SP) >> 2]!, topOf(depth), undefined)
           break
         }
         case CREATING:
@@ -340,7 +335,7 @@ export function createMachine(fork: Fork): Machine {
       : frames[depth]!.isExact
         ? engine.walk(depth, 0)
         : engine.run(depth)
-    freshViews()
+    memory.fresh()
     return reason
   }
 
@@ -353,7 +348,7 @@ export function createMachine(fork: Fork): Machine {
   /** First free byte above a frame's memory; what the message brought for frame 0. */
   function topOf(of: number): number {
     const record = recordOf(of)
-    return u32[(record + F_MEMORY) >> 2]! + u32[(record + F_MEMORY_SIZE) >> 2]!
+    return memory.u32[(record + F_MEMORY) >> 2]! + memory.u32[(record + F_MEMORY_SIZE) >> 2]!
   }
 
   /**
@@ -368,7 +363,7 @@ export function createMachine(fork: Fork): Machine {
     override: Uint8Array | undefined,
   ): boolean {
     const record = recordOf(child)
-    const kind = u32[(record + F_KIND) >> 2]!
+    const kind = memory.u32[(record + F_KIND) >> 2]!
     const target = callee
     const source = calleeCode
     const frame = frames[child]!
@@ -376,7 +371,7 @@ export function createMachine(fork: Fork): Machine {
     if (tracer !== undefined) traceEnter(child, kind, target.address)
 
     const movesValue = kind === OP_CALL || kind === OP_CALLCODE
-    const value = movesValue ? readWord(record + F_VALUE) : 0n
+    const value = movesValue ? memory.readWord(record + F_VALUE) : 0n
     if (child > CALL_DEPTH_MAX + 1) return finishEarly(child, 'callDepth', at)
     if (value > account.balance) return finishEarly(child, 'insufficientBalance', at)
 
@@ -410,8 +405,8 @@ export function createMachine(fork: Fork): Machine {
   function openOnArena(child: number, sp: number, code: Uint8Array, at: number): void {
     const bytes = align(engine.analysisBytes(code.length))
     engine.ensure(at + bytes + 64)
-    freshViews()
-    u8.set(code, at)
+    memory.fresh()
+    memory.u8.set(code, at)
     engine.analyse(at, code.length)
     engine.openFrame(child, sp, at, code.length, at + bytes)
   }
@@ -430,21 +425,21 @@ export function createMachine(fork: Fork): Machine {
     at: number,
   ): boolean {
     const record = recordOf(child)
-    const start = u32[(record + F_INPUT) >> 2]!
-    const input = u8.slice(start, start + u32[(record + F_INPUT_SIZE) >> 2]!)
-    const gas = u64[(record + F_GAS) >> 3]!
+    const start = memory.u32[(record + F_INPUT) >> 2]!
+    const input = memory.u8.slice(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!)
+    const gas = memory.u64[(record + F_GAS) >> 3]!
     const cost = precompile.gas(input)
     const output = cost <= gas ? precompile.run(input) : undefined
     if (output === undefined) {
       world.revertTo(checkpoint)
-      u64[(record + F_GAS) >> 3] = 0n
+      memory.u64[(record + F_GAS) >> 3] = 0n
       finish(child, cost <= gas ? 'precompileFailure' : 'outOfGas', at, 0)
       return false
     }
-    u64[(record + F_GAS) >> 3] = gas - cost
+    memory.u64[(record + F_GAS) >> 3] = gas - cost
     engine.ensure(at + output.length + 64)
-    freshViews()
-    u8.set(output, at)
+    memory.fresh()
+    memory.u8.set(output, at)
     finish(child, 'success', at, output.length)
     return false
   }
@@ -459,8 +454,8 @@ export function createMachine(fork: Fork): Machine {
   function finish(child: number, status: Status, at: number, size: number): void {
     const frame = frames[child]!
     if (tracer?.exit !== undefined) {
-      const gasUsed = frame.gas - u64[(recordOf(child) + F_GAS) >> 3]!
-      tracer.exit({ depth: child, status, gasUsed, output: u8.slice(at, at + size) })
+      const gasUsed = frame.gas - memory.u64[(recordOf(child) + F_GAS) >> 3]!
+      tracer.exit({ depth: child, status, gasUsed, output: memory.u8.slice(at, at + size) })
     }
     depth = child - 1
     if (depth === 0) {
@@ -476,7 +471,7 @@ export function createMachine(fork: Fork): Machine {
     } else {
       engine.finishCall(depth, success, at, size)
     }
-    freshViews()
+    memory.fresh()
   }
 
   /** The running frame ended for this reason. */
@@ -492,7 +487,7 @@ export function createMachine(fork: Fork): Machine {
         return
       }
       world.revertTo(frame.checkpoint)
-      u64[(record + F_GAS) >> 3] = 0n
+      memory.u64[(record + F_GAS) >> 3] = 0n
       finish(child, halt, topOf(child), 0)
       return
     }
@@ -501,7 +496,7 @@ export function createMachine(fork: Fork): Machine {
       finish(child, 'revert', engine.outputAt(), engine.outputBytes())
       return
     }
-    u64[(record + F_GAS) >> 3] = 0n
+    memory.u64[(record + F_GAS) >> 3] = 0n
     finish(child, HALTS[reason - HALT]!, topOf(child), 0)
   }
 
@@ -511,35 +506,35 @@ export function createMachine(fork: Fork): Machine {
     const record = recordOf(child)
     const parent = recordOf(depth)
     const nonce = account.nonce
-    const kind = u32[(record + F_KIND) >> 2]!
+    const kind = memory.u32[(record + F_KIND) >> 2]!
     const at = topOf(depth)
     let address: Address
     if (kind === OP_CREATE2) {
-      const start = u32[(record + F_INPUT) >> 2]!
-      const init = u8.subarray(start, start + u32[(record + F_INPUT_SIZE) >> 2]!)
-      address = create2Address(account.address, hashOfKey(readKey(record + F_SALT)), init)
+      const start = memory.u32[(record + F_INPUT) >> 2]!
+      const init = memory.u8.subarray(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!)
+      address = create2Address(account.address, hashOfKey(memory.readKey(record + F_SALT)), init)
     } else {
       address = createAddress(account.address, nonce)
     }
     const frame = frames[child]!
     frame.isCreation = true
     const created = world.accountAt(address)
-    writeKey(record + F_ADDRESS, created.key)
+    memory.writeKey(record + F_ADDRESS, created.key)
     if (tracer !== undefined) traceEnter(child, kind, address)
     if (child > CALL_DEPTH_MAX + 1) return finishEarly(child, 'callDepth', at)
-    if (readWord(record + F_VALUE) > account.balance) {
+    if (memory.readWord(record + F_VALUE) > account.balance) {
       return finishEarly(child, 'insufficientBalance', at)
     }
     if (nonce === NONCE_MAX) return finishEarly(child, 'nonceOverflow', at)
     world.changeNonce(account, nonce + 1n)
-    return startInitCode(child, created, u32[(parent + F_SP) >> 2]!, at)
+    return startInitCode(child, created, memory.u32[(parent + F_SP) >> 2]!, at)
   }
 
   /** The outermost creation, of a sender whose nonce was raised before. */
   function startCreate(child: number, created: Account, sp: number, at: number): boolean {
     frames[child]!.isCreation = true
     if (tracer !== undefined) traceEnter(child, 0xf0, created.address)
-    if (readWord(recordOf(child) + F_VALUE) > account.balance) {
+    if (memory.readWord(recordOf(child) + F_VALUE) > account.balance) {
       return finishEarly(child, 'insufficientBalance', at)
     }
     return startInitCode(child, created, sp, at)
@@ -550,7 +545,7 @@ export function createMachine(fork: Fork): Machine {
     const frame = frames[child]!
     world.warm(created)
     if (world.isOccupied(created)) {
-      u64[(record + F_GAS) >> 3] = 0n
+      memory.u64[(record + F_GAS) >> 3] = 0n
       finish(child, 'createCollision', at, 0)
       return false
     }
@@ -558,11 +553,11 @@ export function createMachine(fork: Fork): Machine {
     frame.checkpoint = world.checkpoint()
     world.markCreated(created)
     world.changeNonce(created, 1n)
-    world.transfer(account, created, readWord(record + F_VALUE))
-    const start = u32[(record + F_INPUT) >> 2]!
-    const code = u8.slice(start, start + u32[(record + F_INPUT_SIZE) >> 2]!)
+    world.transfer(account, created, memory.readWord(record + F_VALUE))
+    const start = memory.u32[(record + F_INPUT) >> 2]!
+    const code = memory.u8.slice(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!)
     // Init code is its frame's code; as call data it sees nothing.
-    u32[(record + F_INPUT_SIZE) >> 2] = 0
+    memory.u32[(record + F_INPUT_SIZE) >> 2] = 0
     openOnArena(child, sp, code, at)
     begin(child)
     return true
@@ -572,9 +567,9 @@ export function createMachine(fork: Fork): Machine {
   function deposit(created: Account, at: number, size: number): Halt | undefined {
     if (size > CODE_BYTES_MAX) return 'codeSizeLimit'
     // EIP-3541.
-    if (size > 0 && u8[at] === 0xef) return 'invalidCodePrefix'
+    if (size > 0 && memory.u8[at] === 0xef) return 'invalidCodePrefix'
     if (engine.charge(depth, size * CODE_BYTE_GAS) === 0) return 'outOfGas'
-    world.changeCode(created, u8.slice(at, at + size))
+    world.changeCode(created, memory.u8.slice(at, at + size))
     return undefined
   }
 
@@ -588,7 +583,7 @@ export function createMachine(fork: Fork): Machine {
     if (codesEnd + bytes > ARENA) return 0
     const at = codesEnd
     codesEnd += bytes
-    u8.set(code, at)
+    memory.u8.set(code, at)
     engine.analyse(at, code.length)
     codes.set(hash, at)
     return at
@@ -607,8 +602,8 @@ export function createMachine(fork: Fork): Machine {
 
   /** Account named by a word, and the gas of accessing it. */
   function accessGas(word: number): number {
-    freshViews()
-    accessed = world.accountOf(readAddressKey(word))
+    memory.fresh()
+    accessed = world.accountOf(memory.readAddressKey(word))
     return firstAccessGas(accessed, COLD_ACCOUNT_GAS)
   }
 
@@ -618,21 +613,21 @@ export function createMachine(fork: Fork): Machine {
 
   function hostBalance(word: number): number {
     const gas = accessGas(word)
-    writeWord(word, accessed.balance)
+    memory.writeWord(word, accessed.balance)
     return gas
   }
 
   function hostCodeSize(word: number): number {
     const gas = accessGas(word)
-    writeSmall(word, world.codeOf(accessed).length)
+    memory.writeSmall(word, world.codeOf(accessed).length)
     return gas
   }
 
   function hostCodeHash(word: number): number {
     const gas = accessGas(word)
     const { exists, codeHash } = accessed
-    if (!exists || (codeHash === EMPTY_CODE_HASH && accessed.isEmpty())) writeSmall(word, 0)
-    else writeKey(word, wordKey(codeHash))
+    if (!exists || (codeHash === EMPTY_CODE_HASH && accessed.isEmpty())) memory.writeSmall(word, 0)
+    else memory.writeKey(word, wordKey(codeHash))
     return gas
   }
 
@@ -641,42 +636,42 @@ export function createMachine(fork: Fork): Machine {
   }
 
   function hostCopyCode(to: number, offset: number, size: number): void {
-    freshViews()
+    memory.fresh()
     const code = world.codeOf(accessed)
     const part = offset < code.length ? code.subarray(offset, offset + size) : NO_BYTES
-    u8.set(part, to)
-    u8.fill(0, to + part.length, to + size)
+    memory.u8.set(part, to)
+    memory.u8.fill(0, to + part.length, to + size)
   }
 
   function hostSelfBalance(word: number): void {
-    freshViews()
-    writeWord(word, account.balance)
+    memory.fresh()
+    memory.writeWord(word, account.balance)
   }
 
   function hostBlockHash(word: number): void {
-    freshViews()
-    writeKey(word, wordKey(setting.block.blockHash(Number(readWord(word)))))
+    memory.fresh()
+    memory.writeKey(word, wordKey(setting.block.blockHash(Number(memory.readWord(word)))))
   }
 
   function hostBlobHash(word: number): void {
-    freshViews()
-    const index = readWord(word)
+    memory.fresh()
+    const index = memory.readWord(word)
     const hash = index < BigInt(blobHashes.length) ? blobHashes[Number(index)] : undefined
-    if (hash === undefined) writeSmall(word, 0)
-    else writeKey(word, wordKey(hash))
+    if (hash === undefined) memory.writeSmall(word, 0)
+    else memory.writeKey(word, wordKey(hash))
   }
 
   function hostSload(word: number): number {
-    freshViews()
-    const slot = world.slotOf(account, readKey(word))
-    writeKey(word, slot.current)
+    memory.fresh()
+    const slot = world.slotOf(account, memory.readKey(word))
+    memory.writeKey(word, slot.current)
     return world.warmStorage(slot) ? 0 : COLD_SLOT_GAS
   }
 
   function hostSstore(key: number, value: number): number {
-    freshViews()
-    const slot = world.slotOf(account, readKey(key))
-    const next = readKey(value)
+    memory.fresh()
+    const slot = world.slotOf(account, memory.readKey(key))
+    const next = memory.readKey(value)
     const { original, current } = slot
     const gas =
       (world.warmStorage(slot) ? 0 : COLD_SLOT_GAS + 100) + storeGas(original, current, next)
@@ -688,20 +683,24 @@ export function createMachine(fork: Fork): Machine {
   }
 
   function hostTload(word: number): void {
-    freshViews()
-    writeKey(word, world.transientValue(account, readKey(word)))
+    memory.fresh()
+    memory.writeKey(word, world.transientValue(account, memory.readKey(word)))
   }
 
   function hostTstore(key: number, value: number): void {
-    freshViews()
-    world.writeTransient(account, readKey(key), readKey(value))
+    memory.fresh()
+    world.writeTransient(account, memory.readKey(key), memory.readKey(value))
   }
 
   function hostLog(words: number, count: number, data: number, size: number): void {
-    freshViews()
+    memory.fresh()
     const hashes: Hash[] = []
-    for (let i = 0; i < count; i++) hashes.push(topicOf(readKey(words + i * 32), i))
-    world.addLog({ address: account.address, topics: hashes, data: u8.slice(data, data + size) })
+    for (let i = 0; i < count; i++) hashes.push(topicOf(memory.readKey(words + i * 32), i))
+    world.addLog({
+      address: account.address,
+      topics: hashes,
+      data: memory.u8.slice(data, data + size),
+    })
   }
 
   /** Events repeat their topics, signatures and addresses of the busy, but not hashes. */
@@ -716,15 +715,15 @@ export function createMachine(fork: Fork): Machine {
   }
 
   function hostDestructGas(word: number): number {
-    freshViews()
-    const heir = world.accountOf(readAddressKey(word))
+    memory.fresh()
+    const heir = world.accountOf(memory.readAddressKey(word))
     const gas = firstAccessGas(heir, COLD_ACCOUNT_GAS + 100)
     return account.balance !== 0n && heir.isEmpty() ? gas + NEW_ACCOUNT_GAS : gas
   }
 
   function hostDestruct(word: number): void {
-    freshViews()
-    const heir = world.accountOf(readAddressKey(word))
+    memory.fresh()
+    const heir = world.accountOf(memory.readAddressKey(word))
     const { balance } = account
     if (tracer !== undefined) traceDestruct(heir.address, balance)
     const goes = !destroysCreatedOnly || world.isCreatedNow(account)
@@ -756,109 +755,21 @@ export function createMachine(fork: Fork): Machine {
     return gas
   }
 
-  // Linear memory.
-
-  function renewViews(): void {
-    const { buffer } = engine.memory
-    u8 = new Uint8Array(buffer)
-    u16 = new Uint16Array(buffer)
-    u32 = new Uint32Array(buffer)
-    u64 = new BigUint64Array(buffer)
-  }
-
-  /** Growth detaches the views, which then have no length. */
-  function freshViews(): void {
-    if (u8.length === 0) renewViews()
-  }
-
-  function readKey(at: number): WordKey {
-    const i = at >> 1
-    return String.fromCharCode(
-      u16[i]!,
-      u16[i + 1]!,
-      u16[i + 2]!,
-      u16[i + 3]!,
-      u16[i + 4]!,
-      u16[i + 5]!,
-      u16[i + 6]!,
-      u16[i + 7]!,
-      u16[i + 8]!,
-      u16[i + 9]!,
-      u16[i + 10]!,
-      u16[i + 11]!,
-      u16[i + 12]!,
-      u16[i + 13]!,
-      u16[i + 14]!,
-      u16[i + 15]!,
-    )
-  }
-
-  function readAddressKey(at: number): AddressKey {
-    const i = at >> 1
-    return String.fromCharCode(
-      u16[i]!,
-      u16[i + 1]!,
-      u16[i + 2]!,
-      u16[i + 3]!,
-      u16[i + 4]!,
-      u16[i + 5]!,
-      u16[i + 6]!,
-      u16[i + 7]!,
-      u16[i + 8]!,
-      u16[i + 9]!,
-    )
-  }
-
-  /** Writes the key of an address or a word, with zeros above an address. */
-  function writeKey(at: number, key: AddressKey | WordKey): void {
-    const i = at >> 1
-    const units = key.length
-    for (let j = 0; j < units; j++) u16[i + j] = key.charCodeAt(j)
-    for (let j = units; j < 16; j++) u16[i + j] = 0
-  }
-
-  function readWord(at: number): bigint {
-    const i = at >> 2
-    if ((u32[i + 2]! | u32[i + 3]! | u32[i + 4]! | u32[i + 5]! | u32[i + 6]! | u32[i + 7]!) === 0) {
-      return u32[i + 1] === 0 ? BigInt(u32[i]!) : u64[at >> 3]!
-    }
-    const j = at >> 3
-    return (u64[j + 3]! << 192n) | (u64[j + 2]! << 128n) | (u64[j + 1]! << 64n) | u64[j]!
-  }
-
-  function writeWord(at: number, value: bigint): void {
-    const i = at >> 3
-    u64[i] = value
-    const high = value >> 64n
-    if (high === 0n) {
-      u8.fill(0, at + 8, at + 32)
-      return
-    }
-    u64[i + 1] = high
-    u64[i + 2] = high >> 64n
-    u64[i + 3] = high >> 128n
-  }
-
-  function writeSmall(at: number, value: number): void {
-    u8.fill(0, at, at + 32)
-    u32[at >> 2] = value
-  }
-
   // Tracing.
 
   function traceEnter(child: number, kind: number, to: Address): void {
     const record = recordOf(child)
-    frames[child]!.gas = u64[(record + F_GAS) >> 3]!
+    frames[child]!.gas = memory.u64[(record + F_GAS) >> 3]!
     if (tracer?.enter === undefined) return
-    const start = u32[(record + F_INPUT) >> 2]!
+    const start = memory.u32[(record + F_INPUT) >> 2]!
     tracer.enter({
       type: FRAME_TYPES[kind]!,
       depth: child,
-      from: child === 1 ? addressOfKey(readAddressKey(record + F_CALLER)) : account.address,
+      from: child === 1 ? addressOfKey(memory.readAddressKey(record + F_CALLER)) : account.address,
       to,
-      value: kind === OP_STATICCALL ? 0n : readWord(record + F_VALUE),
+      value: kind === OP_STATICCALL ? 0n : memory.readWord(record + F_VALUE),
       gas: frames[child]!.gas,
-      input: u8.slice(start, start + u32[(record + F_INPUT_SIZE) >> 2]!),
+      input: memory.u8.slice(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!),
     })
   }
 
@@ -873,30 +784,30 @@ export function createMachine(fork: Fork): Machine {
   function traceSteps(): number {
     const record = recordOf(depth)
     for (;;) {
-      const gas = u64[(record + F_GAS) >> 3]!
+      const gas = memory.u64[(record + F_GAS) >> 3]!
       tracer?.step?.(stepView(record, gas))
       const reason = engine.walk(depth, 1)
-      freshViews()
-      const lack = reason >= HALT ? u64[(record + F_LACK) >> 3]! : 0n
+      memory.fresh()
+      const lack = reason >= HALT ? memory.u64[(record + F_LACK) >> 3]! : 0n
       const halt = reason >= HALT ? HALTS[reason - HALT] : undefined
-      tracer?.stepEnd?.(gas - u64[(record + F_GAS) >> 3]! + lack, halt)
+      tracer?.stepEnd?.(gas - memory.u64[(record + F_GAS) >> 3]! + lack, halt)
       if (reason === YIELDED) setting.pulse?.()
       else if (reason !== STEPPED) return reason
     }
   }
 
   function stepView(record: number, gas: bigint): Step {
-    const pc = u32[(record + F_IP) >> 2]! - u32[(record + F_FAST) >> 2]!
-    const raw = u32[(record + F_RAW) >> 2]!
-    const top = u32[(record + F_SP) >> 2]!
-    const stackSize = (u32[(record + F_BASE) >> 2]! - top) >> 5
-    const memoryAt = u32[(record + F_MEMORY) >> 2]!
-    const memorySize = u32[(record + F_MEMORY_SIZE) >> 2]!
+    const pc = memory.u32[(record + F_IP) >> 2]! - memory.u32[(record + F_FAST) >> 2]!
+    const raw = memory.u32[(record + F_RAW) >> 2]!
+    const top = memory.u32[(record + F_SP) >> 2]!
+    const stackSize = (memory.u32[(record + F_BASE) >> 2]! - top) >> 5
+    const memoryAt = memory.u32[(record + F_MEMORY) >> 2]!
+    const memorySize = memory.u32[(record + F_MEMORY_SIZE) >> 2]!
     const stackAt = (index: number): bigint =>
-      index < stackSize ? bigIntOfKey(readKey(top + index * 32)) : 0n
+      index < stackSize ? bigIntOfKey(memory.readKey(top + index * 32)) : 0n
     return {
       pc,
-      op: pc < u32[(record + F_CODE_SIZE) >> 2]! ? u8[raw + pc]! : 0,
+      op: pc < memory.u32[(record + F_CODE_SIZE) >> 2]! ? memory.u8[raw + pc]! : 0,
       gas,
       depth,
       address: account.address,
@@ -905,10 +816,10 @@ export function createMachine(fork: Fork): Machine {
       memorySize,
       stackAt,
       stack: () => Array.from({ length: stackSize }, (_, i) => stackAt(stackSize - 1 - i)),
-      memory: () => u8.slice(memoryAt, memoryAt + memorySize),
+      memory: () => memory.u8.slice(memoryAt, memoryAt + memorySize),
       returnData: () => {
         const at = engine.returnedAt()
-        return u8.slice(at, at + engine.returnedBytes())
+        return memory.u8.slice(at, at + engine.returnedBytes())
       },
     }
   }
