@@ -17,7 +17,7 @@ export interface EvmOptions {
   readonly block: BlockContext
   readonly world: World
   readonly tracer?: Tracer
-  /** Native contracts by address; those of the fork if absent. */
+  /** Native contracts by address; those of the fork if absent. The map must not change afterwards. */
   readonly precompiles?: ReadonlyMap<Address, Precompile>
   /**
    * Called every few million gas of a long run; may throw to give it up (a call's time limit). What it
@@ -59,10 +59,7 @@ export function createEvm(options: EvmOptions): Evm {
   if (!(world instanceof WorldState)) {
     throw new EvmError('EVM_ARGUMENT_INVALID', 'the world is not one of createWorld')
   }
-  const precompiles = new Map<string, Precompile>()
-  for (const [address, precompile] of options.precompiles ?? precompilesOf(fork)) {
-    precompiles.set(addressKey(address), precompile)
-  }
+  const precompiles = keyed(options.precompiles ?? standardPrecompiles(fork))
   const setting: Setting = {
     fork,
     world,
@@ -87,6 +84,29 @@ export function createEvm(options: EvmOptions): Evm {
       return outcome
     },
   }
+}
+
+const standard = new Map<Fork, ReadonlyMap<Address, Precompile>>()
+
+function standardPrecompiles(fork: Fork): ReadonlyMap<Address, Precompile> {
+  let made = standard.get(fork)
+  if (made === undefined) {
+    made = precompilesOf(fork)
+    standard.set(fork, made)
+  }
+  return made
+}
+
+/** Tables as the machine looks into them; a table that comes again is not made again. */
+const keyedTables = new WeakMap<ReadonlyMap<Address, Precompile>, ReadonlyMap<string, Precompile>>()
+
+function keyed(precompiles: ReadonlyMap<Address, Precompile>): ReadonlyMap<string, Precompile> {
+  let table = keyedTables.get(precompiles)
+  if (table === undefined) {
+    table = new Map(Array.from(precompiles, ([address, each]) => [addressKey(address), each]))
+    keyedTables.set(precompiles, table)
+  }
+  return table
 }
 
 function keep(fork: Fork, machine: Machine): void {
