@@ -28,8 +28,10 @@ export const SENDERS = 1_200
 export const CONNECTIONS = 16
 
 const { crypto } = loadSystemCrypto()
-const keys = Array.from({ length: SENDERS }, (_, i) => keccak256(bigIntToBytes(BigInt(i) + 1n, 32)))
-export const senders: readonly Address[] = keys.map((key) =>
+export const senderKeys: readonly Uint8Array[] = Array.from({ length: SENDERS }, (_, i) =>
+  keccak256(bigIntToBytes(BigInt(i) + 1n, 32)),
+)
+export const senders: readonly Address[] = senderKeys.map((key) =>
   addressOfPublicKey(crypto.publicKey(key)),
 )
 export const TOKEN: Address = createAddress(senders[0]!, 0n)
@@ -100,7 +102,7 @@ export function writeLoad(name: LoadName, count: number, round: number, path: st
       blobVersionedHashes: [],
       authorizationList: [],
     }
-    const { encoded } = signTransaction(tx, keys[sender]!, crypto)
+    const { encoded } = signTransaction(tx, senderKeys[sender]!, crypto)
     const raw = bytesToHex(encoded)
     lines.push(`{"jsonrpc":"2.0","id":${i},"method":"eth_sendRawTransaction","params":["${raw}"]}`)
   }

@@ -26,7 +26,7 @@ export const LIMITS = {
   /** Blocks behind the head whose links are checked when a store is opened (reliability.md §2). */
   blocksCheckedOnOpen: 128,
   /** Accounts of a genesis file written in one batch. */
-  genesisBatchAccounts: 20_000,
+  genesisBatchAccounts: 5_000,
   /** Bytes of an encoded transaction that the pool takes, as geth. */
   transactionBytesMax: 131_072,
   /** Bytes of an encoded block that is read from a peer or a file. */

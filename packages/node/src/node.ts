@@ -3,8 +3,16 @@
  * socket or clock; `host/` has the real ones.
  */
 
-import type { Genesis, Sealer } from '@vellum/ledger'
-import { type Chain, createPool, openChain, type Pool, type SealScheme } from '@vellum/ledger'
+import {
+  type Chain,
+  createPool,
+  type Genesis,
+  type GenesisAccount,
+  openChain,
+  type Pool,
+  type Sealer,
+  type SealScheme,
+} from '@vellum/ledger'
 import type { Backend } from '@vellum/rpc'
 import { createBackend } from './backend.ts'
 import type { NodeConfig } from './config.ts'
@@ -18,6 +26,8 @@ export interface NodeOptions {
   /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
   readonly retainedBlocks: number | undefined
   readonly genesis: Genesis
+  /** The genesis accounts, where they are not in `genesis.alloc`; read only for a new chain. */
+  readonly allocation?: Iterable<GenesisAccount> | undefined
   /** How the chain's blocks are named and checked. */
   readonly scheme: SealScheme
   /** Makes blocks; undefined: this node only serves and imports. */
@@ -43,9 +53,17 @@ export interface VellumNode {
  * @throws LedgerError as `openChain`; NodeError NODE_STORE_SHORTENED or NODE_STORE_DAMAGED
  */
 export async function createNode(options: NodeOptions, ports: NodePorts): Promise<VellumNode> {
-  const { blocks, retainedBlocks, genesis, scheme, sealer, clientVersion } = options
+  const { blocks, retainedBlocks, genesis, allocation, scheme, sealer, clientVersion } = options
   const { clock, timers, log, disk, heads, crypto, crc32, recovery } = ports
-  const chain = await openChain({ genesis, disk, crc32, scheme, crypto, retainedBlocks })
+  const chain = await openChain({
+    genesis,
+    allocation,
+    disk,
+    crc32,
+    scheme,
+    crypto,
+    retainedBlocks,
+  })
   assertHeadWitnessed(chain, heads.found)
   heads.write(witnessOf(chain))
 

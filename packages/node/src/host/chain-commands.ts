@@ -32,10 +32,11 @@ import {
 import { splitBlocks } from '../block-file.ts'
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
+import { parseGenesisFile } from '../genesis-file.ts'
 import type { Logger } from '../ports.ts'
 import { genesisPath } from './data-directory.ts'
 import { syncDirectory } from './head-file.ts'
-import { type LocalNode, openLocalNode, parseGenesisText } from './local-node.ts'
+import { type LocalNode, openLocalNode } from './local-node.ts'
 import type { Progress } from './progress.ts'
 import { createRecoveryPool, type RecoveryPool } from './recovery-pool.ts'
 
@@ -55,8 +56,6 @@ const RECOVERY_BATCH = 2_048
 /** Begins a chain in the data directory with a genesis file. */
 export async function initChain(file: string, ports: CommandPorts): Promise<void> {
   const { dataDir } = ports.config
-  const text = readText(file)
-  parseGenesisText(text, file)
   if (existsSync(genesisPath(dataDir))) {
     throw new NodeError(
       'NODE_GENESIS_MISMATCH',
@@ -64,7 +63,7 @@ export async function initChain(file: string, ports: CommandPorts): Promise<void
       { directory: dataDir },
     )
   }
-  await writeGenesisFile(dataDir, text)
+  await copyGenesis(file, dataDir)
   await withNode(ports, ({ node, genesis }) => {
     const { hash, header } = node.chain.head()
     ports.print(`chain ${genesis.chainId} begun in ${dataDir}`)
@@ -73,13 +72,23 @@ export async function initChain(file: string, ports: CommandPorts): Promise<void
   })
 }
 
+/** Apart from the caller, so that a large file is not held while the state is made of it. */
+async function copyGenesis(file: string, dataDir: string): Promise<void> {
+  const bytes = readWhole(file)
+  parseGenesisFile(bytes, file)
+  await writeGenesisFile(dataDir, bytes)
+}
+
 /** Puts a genesis file into the directory: whole and durable, or not at all. */
-export async function writeGenesisFile(dataDir: string, text: string): Promise<void> {
+export async function writeGenesisFile(
+  dataDir: string,
+  content: string | Uint8Array,
+): Promise<void> {
   const { mkdir } = await import('node:fs/promises')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const path = genesisPath(dataDir)
   const temporary = `${path}.tmp`
-  writeFileSync(temporary, text, { mode: 0o600, flush: true })
+  writeFileSync(temporary, content, { mode: 0o600, flush: true })
   renameSync(temporary, path)
   syncDirectory(dirname(path))
 }
@@ -323,9 +332,9 @@ async function withNode(
   }
 }
 
-function readText(file: string): string {
+function readWhole(file: string): Uint8Array {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (cause) {
     throw fileFailed(file, cause)
   }

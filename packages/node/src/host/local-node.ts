@@ -3,15 +3,10 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { crc32 } from 'node:zlib'
-import {
-  createStore,
-  type Genesis,
-  LedgerError,
-  parseGenesis,
-  type Secp256k1,
-} from '@vellum/ledger'
+import { createStore, type Genesis, type Secp256k1 } from '@vellum/ledger'
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
+import { type GenesisFile, parseGenesisFile } from '../genesis-file.ts'
 import { createNode, type VellumNode } from '../node.ts'
 import type { HeadWitness, Logger } from '../ports.ts'
 import { schemeOf, sealerOf } from '../sealing.ts'
@@ -51,53 +46,36 @@ const RECOVERY_THREADS_MAX = 2
 
 /**
  * The genesis of a data directory.
- * @throws NodeError NODE_STORE_MISSING, NODE_FILE_INVALID; LedgerError LEDGER_GENESIS_INVALID
+ * @throws NodeError NODE_STORE_MISSING or NODE_FILE_INVALID
  */
-export function readGenesis(dataDir: string): Genesis {
+export function readGenesis(dataDir: string): GenesisFile {
   const path = genesisPath(dataDir)
-  let text: string
+  let bytes: Uint8Array
   try {
-    text = readFileSync(path, 'utf8')
+    bytes = readFileSync(path)
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ENOENT') throw unreadable(path, cause)
+    const { code, message } = cause as { code?: string; message: string }
+    if (code === 'ENOENT') {
+      throw new NodeError(
+        'NODE_STORE_MISSING',
+        `${dataDir} holds no chain; begin one with \`vellum init --genesis FILE --data-dir ${dataDir}\``,
+        { directory: dataDir },
+      )
+    }
     throw new NodeError(
-      'NODE_STORE_MISSING',
-      `${dataDir} holds no chain; begin one with \`vellum init --genesis FILE --data-dir ${dataDir}\``,
-      { directory: dataDir },
+      'NODE_FILE_INVALID',
+      `${path} cannot be read: ${message}`,
+      { path },
+      { cause },
     )
   }
-  return parseGenesisText(text, path)
-}
-
-/** @throws NodeError NODE_FILE_INVALID naming the place in the file */
-export function parseGenesisText(text: string, path: string): Genesis {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (cause) {
-    throw unreadable(path, cause)
-  }
-  try {
-    return parseGenesis(json)
-  } catch (cause) {
-    throw cause instanceof LedgerError ? unreadable(path, cause) : cause
-  }
-}
-
-function unreadable(path: string, cause: unknown): NodeError {
-  const reason = (cause as Error).message
-  return new NodeError(
-    'NODE_FILE_INVALID',
-    `the genesis file ${path} cannot be used: ${reason}`,
-    { path },
-    { cause },
-  )
+  return parseGenesisFile(bytes, path)
 }
 
 /** Opens the directory's chain. @throws NodeError or LedgerError saying what is wrong and what to do */
 export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNode> {
   const { config, log, progress, validatorKey } = options
-  const genesis = readGenesis(config.dataDir)
+  const { genesis, allocation } = readGenesis(config.dataDir)
   const { crypto, fallbackReason } = loadSystemCrypto()
   if (fallbackReason !== undefined) {
     log.warn('signatures are computed in JavaScript, forty times slower', { fallbackReason })
@@ -121,6 +99,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         blocks: config.blocks,
         retainedBlocks,
         genesis,
+        allocation,
         scheme: schemeOf(genesis, crypto),
         sealer: validatorKey && sealerOf(genesis, validatorKey, crypto),
         clientVersion: CLIENT_VERSION,

@@ -1,6 +1,7 @@
 /** The command line. The one place that reads arguments, the configuration file and the environment. */
 
 import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type NodeConfig, parseConfig } from '../config.ts'
@@ -39,6 +40,11 @@ interface Flags {
   readonly passwordFd?: number
   readonly logLevel?: string
 }
+
+// V8 lets a heap grow to several times what is alive before it collects, on a machine with memory to
+// spare to over a gigabyte. Collecting at 1.3 times costs a few per cent of time and keeps a node with
+// a million accounts within one.
+setFlagsFromString('--heap-growing-percent=30')
 
 const program = new Command('vellum')
   .description('A permissioned, Ethereum-compatible ledger node')

@@ -32,8 +32,7 @@ export interface StartPorts extends CommandPorts {
 export async function runNode(ports: StartPorts): Promise<number> {
   const { config, log } = ports
   if (!existsSync(genesisPath(config.dataDir))) await beginDevChain(config.dataDir)
-  const genesis = readGenesis(config.dataDir)
-  const isDev = isDevChain(genesis)
+  const isDev = isDevChain(readGenesis(config.dataDir).genesis)
   const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
   const startedAt = performance.now()
   const local = await openLocalNode({
