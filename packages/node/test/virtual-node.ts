@@ -1,0 +1,152 @@
+/** A node on virtual time and a disk in memory, for tests that decide when anything happens. */
+
+import { crc32 } from 'node:zlib'
+import { bytesToHex, hexToBytes } from '@vellum/evm'
+import {
+  addressOfPublicKey,
+  createMemoryKeyValue,
+  encodeExtraData,
+  type KeyValue,
+  parseGenesis,
+  type SignedTransaction,
+  signTransaction,
+} from '@vellum/ledger'
+import { type NodeConfig, parseConfig } from '../src/config.ts'
+import { DEV_ACCOUNTS, devGenesis, devValidatorKey } from '../src/dev-chain.ts'
+import { loadSystemCrypto } from '../src/host/system.ts'
+import { createNode, type VellumNode } from '../src/node.ts'
+import type { Clock, Logger, SignerRecovery, Timers } from '../src/ports.ts'
+import { schemeOf, sealerOf } from '../src/sealing.ts'
+
+export const { crypto } = loadSystemCrypto()
+
+const silent: Logger = {
+  error: () => {},
+  warn: () => {},
+  info: () => {},
+  debug: () => {},
+  child: () => silent,
+}
+
+export interface VirtualTime extends Clock, Timers {
+  /** Runs every timer that is due up to so many milliseconds from now, and what follows from it. */
+  advance(ms: number): Promise<void>
+}
+
+export function createVirtualTime(): VirtualTime {
+  let now = 1_800_000_000_000
+  const start = now
+  let timers: { readonly at: number; readonly run: () => void }[] = []
+  return {
+    now: () => now,
+    elapsed: () => now - start,
+    after: (afterMs, run) => {
+      const timer = { at: now + Math.max(0, afterMs), run }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((other) => other !== timer)
+      }
+    },
+    advance: async (ms) => {
+      const until = now + ms
+      for (;;) {
+        await settled()
+        const next = timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
+        if (next === undefined) break
+        timers = timers.filter((other) => other !== next)
+        now = Math.max(now, next.at)
+        next.run()
+      }
+      now = until
+      await settled()
+    },
+  }
+}
+
+/** Lets promises that wait for nothing but each other come to their end. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 50; i++) await Promise.resolve()
+}
+
+export interface VirtualNode {
+  readonly node: VellumNode
+  readonly time: VirtualTime
+  /** Signs a transfer of a development account; nonces count up by themselves. */
+  transfer(account?: number): SignedTransaction
+  /** Timestamps of blocks after the genesis block, and how many transactions each has. */
+  blocks(): { timestamp: number; transactions: number }[]
+}
+
+export async function createVirtualNode(
+  options: {
+    readonly blocks?: Partial<NodeConfig['blocks']>
+    readonly disk?: KeyValue
+    readonly recovery?: SignerRecovery
+  } = {},
+): Promise<VirtualNode> {
+  const time = createVirtualTime()
+  const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
+  const extraData = encodeExtraData({
+    vanity: new Uint8Array(32),
+    validators: [validator],
+    vote: undefined,
+    round: 0,
+    seals: [],
+  })
+  const genesis = parseGenesis(devGenesis(bytesToHex(extraData)))
+  const node = await createNode(
+    {
+      blocks: { ...parseConfig({}).blocks, ...options.blocks },
+      retainedBlocks: undefined,
+      genesis,
+      scheme: schemeOf(genesis, crypto),
+      sealer: sealerOf(genesis, devValidatorKey(), crypto),
+      clientVersion: 'test',
+    },
+    {
+      clock: time,
+      timers: time,
+      log: silent,
+      disk: options.disk ?? createMemoryKeyValue(),
+      heads: { found: undefined, write: () => {} },
+      crc32,
+      crypto,
+      recovery: options.recovery,
+    },
+  )
+  const nonces = new Map<number, bigint>()
+  return {
+    node,
+    time,
+    transfer: (account = 0) => {
+      const nonce = nonces.get(account) ?? 0n
+      nonces.set(account, nonce + 1n)
+      return signTransaction(
+        {
+          type: 2,
+          chainId: genesis.chainId,
+          nonce,
+          gasLimit: 21_000n,
+          maxFeePerGas: 0n,
+          maxPriorityFeePerGas: 0n,
+          to: DEV_ACCOUNTS[9]!.address,
+          value: 1n,
+          data: new Uint8Array(0),
+          accessList: [],
+          maxFeePerBlobGas: 0n,
+          blobVersionedHashes: [],
+          authorizationList: [],
+        },
+        hexToBytes(DEV_ACCOUNTS[account]!.privateKey),
+        crypto,
+      )
+    },
+    blocks: () => {
+      const head = node.chain.head().header.number
+      return Array.from({ length: head }, (_, i) => {
+        const { header, transactions } = node.chain.block(i + 1)!
+        return { timestamp: header.timestamp, transactions: transactions.length }
+      })
+    },
+  }
+}
