@@ -31,6 +31,8 @@ export interface LocalNode {
 
 export interface LocalNodeOptions {
   readonly config: NodeConfig
+  /** The directory's, if it was read already: a large one takes a second. */
+  readonly genesisFile?: GenesisFile
   readonly log: Logger
   readonly progress: Progress
   /** Private key that seals blocks, 32 bytes; undefined: the node makes none. */
@@ -75,7 +77,7 @@ export function readGenesis(dataDir: string): GenesisFile {
 /** Opens the directory's chain. @throws NodeError or LedgerError saying what is wrong and what to do */
 export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNode> {
   const { config, log, progress, validatorKey } = options
-  const { genesis, allocation } = readGenesis(config.dataDir)
+  const { genesis, allocation } = options.genesisFile ?? readGenesis(config.dataDir)
   const { crypto, fallbackReason } = loadSystemCrypto()
   if (fallbackReason !== undefined) {
     log.warn('signatures are computed in JavaScript, forty times slower', { fallbackReason })

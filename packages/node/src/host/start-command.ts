@@ -32,13 +32,7 @@ export interface StartPorts extends CommandPorts {
 export async function runNode(ports: StartPorts): Promise<number> {
   const { config, log } = ports
   if (!existsSync(genesisPath(config.dataDir))) await beginDevChain(config.dataDir)
-  const isDev = isDevChain(readGenesis(config.dataDir).genesis)
-  const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
-  const startedAt = performance.now()
-  const local = await openLocalNode({
-    ...ports,
-    ...(validatorKey === undefined ? {} : { validatorKey }),
-  })
+  const { local, isDev, openedMs } = await open(ports)
   let server: RpcServer
   try {
     server = await serve(local, config, log.child('rpc'))
@@ -49,7 +43,6 @@ export async function runNode(ports: StartPorts): Promise<number> {
   // Asked for before the banner says that the node is there to be stopped.
   const stopping = stopSignal()
   local.node.start()
-  const openedMs = Math.round(performance.now() - startedAt)
   for (const line of banner(local, { config, server, isDev, openedMs })) ports.print(line)
 
   const failure = await Promise.race([stopping, local.node.failed])
@@ -66,6 +59,22 @@ export async function runNode(ports: StartPorts): Promise<number> {
   }
   if (failure !== 'stop') throw failure
   return 0
+}
+
+/** Apart from `runNode`, which lives as long as the node: a genesis file may be large. */
+async function open(
+  ports: StartPorts,
+): Promise<{ local: LocalNode; isDev: boolean; openedMs: number }> {
+  const genesisFile = readGenesis(ports.config.dataDir)
+  const isDev = isDevChain(genesisFile.genesis)
+  const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
+  const startedAt = performance.now()
+  const local = await openLocalNode({
+    ...ports,
+    genesisFile,
+    ...(validatorKey === undefined ? {} : { validatorKey }),
+  })
+  return { local, isDev, openedMs: Math.round(performance.now() - startedAt) }
 }
 
 /** A new directory without a chain gets the development chain. */
