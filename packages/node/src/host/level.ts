@@ -52,7 +52,7 @@ export async function openLevel(
     cacheSize: options.cacheBytes ?? CACHE_BYTES,
     maxFileSize: TABLE_BYTES,
     maxOpenFiles: OPEN_FILES_MAX,
-    compression: true,
+    compression: false,
   })
   try {
     await db.open()
