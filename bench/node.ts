@@ -32,6 +32,7 @@ const GOALS: Readonly<Record<LoadName, number>> = { transfer: 1.2, erc20: 1.2, i
 const READ_MS = 3_000
 const WARM_MS = 1_500
 const POLL_MS = 20
+const QUIET_MS = 500
 const PORTS = { vellum: 18_645, anvil: 18_646 } as const
 const CLIENT = fileURLToPath(new URL('./node-client.ts', import.meta.url))
 
@@ -86,6 +87,7 @@ async function measure(
       progress(`${server.name}: ${TRANSACTIONS} × ${name}`)
       measured.loads[name] = await measureLoad(server, files[round]!, round)
     }
+    await quiet(server)
     for (const [name, bodies] of Object.entries(READS)) {
       for (const connections of [1, 16]) {
         progress(`${server.name}: ${name} on ${connections}`)
@@ -150,6 +152,15 @@ async function settled(server: Server, lastNonce: bigint): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
   finishedAt = performance.now()
+}
+
+/** Waits until the server has finished what the load left behind, such as compaction. */
+async function quiet(server: Server): Promise<void> {
+  for (let busy = true; busy; ) {
+    const before = server.cpuSeconds()
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+    busy = server.cpuSeconds() - before > QUIET_MS / 1000 / 20
+  }
 }
 
 async function runClient(job: ClientJob): Promise<ClientResult> {
