@@ -129,7 +129,7 @@ export interface Chain {
   /** Called after each append, in order. Returns the way to stop. */
   onHead(listener: (head: NewHead) => void): () => void
   /**
-   * Brings rows and tries on disk up to the head, so that the next start has nothing to apply again.
+   * Brings the tries on disk up to the head, so that the next start has nothing to apply again.
    * Does nothing while a block is being appended, or after that failed.
    */
   flush(): Promise<void>

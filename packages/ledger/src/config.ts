@@ -11,7 +11,7 @@ export const LIMITS = {
   cachedStorageTries: 256,
   /** States behind the head whose tries stay open, in each of two generations. */
   cachedHistoricStates: 4,
-  /** Changed accounts and slots that gather in memory before rows and tries are written. */
+  /** Changes of accounts and slots that gather in memory before new trie nodes are written. */
   flushChanges: 10_000,
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,

@@ -1,6 +1,6 @@
 /**
- * What one block changed in the state, as one record: enough to bring rows and tries that were
- * written some blocks before up to this block again.
+ * What one block changed in the state, as one record: enough to bring tries that were written some
+ * blocks before up to this block again.
  */
 
 import {
@@ -26,7 +26,7 @@ import {
 } from './rlp.ts'
 
 export interface StateDiff {
-  /** The height whose rows and tries are on disk, from which this block is reached by diffs. */
+  /** The height whose tries are on disk, from which this block is reached by diffs. */
   readonly base: number
   readonly accounts: readonly AccountChange[]
 }

@@ -11,7 +11,7 @@ import {
 import { type Account, encodeAccount } from './account.ts'
 import type { Write } from './key-value.ts'
 import { encodeRlp } from './rlp.ts'
-import { KIND, keyOf, readHeight, type Store, writeHeight } from './store.ts'
+import { KIND, readHeight, type Store, writeHeight } from './store.ts'
 import {
   EMPTY_ROOT,
   type NewNode,
@@ -20,13 +20,12 @@ import {
   type ReplacedNode,
   type Trie,
   type TrieUpdate,
-  trieEntries,
   updateTrie,
 } from './trie.ts'
 
 export interface StoredAccount extends Account {
   readonly address: Address
-  /** keccak256(address): its place in the trie and in the flat rows. */
+  /** keccak256(address): its place in the trie, and the name of its own trie's nodes. */
   readonly owner: Uint8Array
 }
 
@@ -45,34 +44,24 @@ export interface AppliedChanges {
   readonly accounts: ReadonlyMap<Address, StoredAccount | undefined>
   /** Tries of accounts whose storage changed. */
   readonly storageTries: ReadonlyMap<Address, Trie>
-  /** Slots that changed, with keccak256 of each key. */
   readonly slots: readonly ChangedSlot[]
-  /** Accounts whose former storage went as a whole. */
-  readonly cleared: readonly ClearedStorage[]
+  /** True if the former storage of an account went as a whole. */
+  readonly isStorageCleared: boolean
   /** Keys of the stored nodes that are needed no more. */
   readonly obsolete: readonly Uint8Array[]
 }
 
 export interface ChangedSlot {
-  /** Address and slot, as the caches name it. */
+  /** Address and slot, as the cache names it. */
   readonly name: string
-  readonly owner: Uint8Array
-  readonly place: Uint8Array
   readonly value: bigint
-}
-
-export interface ClearedStorage {
-  readonly address: Address
-  readonly owner: Uint8Array
-  /** keccak256 of each slot that had a value. */
-  readonly places: readonly Uint8Array[]
 }
 
 export function applyChanges(before: TrieState, changes: readonly AccountChange[]): AppliedChanges {
   const accounts = new Map<Address, StoredAccount | undefined>()
   const storageTries = new Map<Address, Trie>()
   const slots: ChangedSlot[] = []
-  const cleared: ClearedStorage[] = []
+  let isStorageCleared = false
   const obsolete: Uint8Array[] = []
   const updates: TrieUpdate[] = []
 
@@ -86,7 +75,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
         : before.storageTrie(former)
 
     if (storage !== undefined && (change.storageCleared || change.account === undefined)) {
-      cleared.push({ address, owner, places: Array.from(trieEntries(storage), ([key]) => key) })
+      isStorageCleared = true
       storage = undefined
     }
     if (change.account !== undefined && change.slots.size > 0) {
@@ -95,7 +84,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
         const place = keccak256(hexToBytes(slot))
         const encoded = value === 0n ? undefined : encodeRlp(bigIntToMinimalBytes(value))
         slotUpdates.push({ key: place, value: encoded })
-        slots.push({ name: address + slot, owner, place, value })
+        slots.push({ name: address + slot, value })
       }
       const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
       noteObsolete(obsolete, owner, updated.replaced)
@@ -109,7 +98,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   }
   const updated = updateTrie(before.trie, updates)
   noteObsolete(obsolete, NO_BYTES, updated.replaced)
-  return { trie: updated.trie, accounts, storageTries, slots, cleared, obsolete }
+  return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, obsolete }
 }
 
 function noteObsolete(
@@ -154,9 +143,4 @@ function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Ar
   key[at++] = path.length
   key.set(hash, at)
   return key
-}
-
-/** Key of the flat row of a slot. */
-export function slotKey(owner: Uint8Array, place: Uint8Array): Uint8Array {
-  return keyOf(KIND.slot, owner, place)
 }

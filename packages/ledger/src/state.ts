@@ -1,21 +1,20 @@
 /**
  * The state of a chain: accounts and storage, at the head and behind it.
  *
- * Two forms of the same values lie on disk. Flat rows serve execution: one read an account or slot.
- * The Merkle Patricia tries serve roots, proofs and older states. Neither is written with every
- * block. A block writes one record, its diff; what it changed stays in memory until some thousand
- * changes have gathered, and then rows and tries are written at once (`flush`): the upper nodes of
- * a trie, which every block touches, are so written once for many blocks. After a crash the diffs
- * since the last flush are applied again. An older state is that of the flush before it and the
- * diffs from there.
+ * It lies in Merkle Patricia tries and nowhere else, so that every value that is read hangs on the
+ * state root by hashes: what a damaged disk lost is missed, not taken for absent. The upper nodes
+ * stay in memory, and values that were used of late, so that most reads cost nothing and others one
+ * or two records.
  *
- * A row that is missing is believed only if the trie, whose nodes are bound to the root by hash,
- * says so too: a damaged disk may lose rows without a word.
+ * New nodes are not written with every block. A block writes one record, its diff; nodes stay in
+ * memory until some thousand changes have gathered, and then those of the last version are written
+ * at once (`flush`): the upper nodes, which every block replaces, are so written once for many.
+ * After a crash the diffs since the last flush are applied again. An older state is that of the
+ * flush before it and the diffs from there.
  */
 
 import {
   type Address,
-  bigIntToMinimalBytes,
   bytesToBigInt,
   bytesToHex,
   type Hash,
@@ -24,7 +23,7 @@ import {
   NO_BYTES,
   type WorldChanges,
 } from '@vellum/evm'
-import { decodeAccount, EMPTY_CODE_HASH, encodeAccount } from './account.ts'
+import { decodeAccount, EMPTY_CODE_HASH } from './account.ts'
 import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
@@ -34,10 +33,8 @@ import { decodeDiff, encodeDiff, type StateDiff } from './state-diff.ts'
 import {
   type AppliedChanges,
   applyChanges,
-  type ChangedSlot,
   isStillObsolete,
   type StoredAccount,
-  slotKey,
   storedNodes,
   type TrieState,
   writeNode,
@@ -54,10 +51,8 @@ import { heightKey, KIND, keyOf, readHeight, type Store, writeHeight } from './s
 import {
   EMPTY_ROOT,
   getTrie,
-  NOT_LOADED,
   type NodeSource,
   openTrie,
-  peekTrie,
   type Trie,
   takeNewNodes,
   unloadTrie,
@@ -76,7 +71,7 @@ export interface PreparedState {
 }
 
 export interface State {
-  /** The state at the head. */
+  /** The state at the head. Valid until the next `commit`. */
   head(): StateView
   /** The state of a block whose height is retained and whose header has this root. */
   at(height: number, root: Hash): StateView
@@ -87,7 +82,7 @@ export interface State {
   /** True if enough has gathered in memory to be written. */
   isFlushDue(): boolean
   /**
-   * Begins to bring rows and tries on disk up to the head, in one batch. Resolves when the chain may
+   * Begins to bring the tries on disk up to the head, in one batch. Resolves when the chain may
    * go on: when the flush before is done, and, if memory is to be freed, this one too. Nothing may
    * be committed until then.
    * @throws what the disk threw at the flush before
@@ -108,26 +103,17 @@ export interface StateOptions {
 
 const ABSENT = Symbol('no such account')
 
-/** Changes between two flushes. */
+/** What changed between two flushes. */
 interface Gathered {
-  readonly accounts: Map<Address, StoredAccount | typeof ABSENT>
-  readonly slots: Map<string, ChangedSlot>
+  /** Tries of accounts whose storage changed: they hold nodes that are not on disk. */
   readonly tries: Map<Address, Trie>
-  /** Accounts whose rows on disk are of a storage that is gone. */
-  readonly cleared: Set<Address>
-  readonly deletedRows: Uint8Array[]
   readonly obsolete: Uint8Array[]
+  /** Accounts and slots that were changed; one that changed twice counts twice. */
+  changes: number
 }
 
 function newGathered(): Gathered {
-  return {
-    accounts: new Map(),
-    slots: new Map(),
-    tries: new Map(),
-    cleared: new Set(),
-    deletedRows: [],
-    obsolete: [],
-  }
+  return { tries: new Map(), obsolete: [], changes: 0 }
 }
 
 /**
@@ -141,8 +127,7 @@ export function createState(options: StateOptions): State {
   const codes: Cache<Hash, Uint8Array> = createCache(LIMITS.cachedCodes)
   const storageTries: Cache<Address, Trie> = createCache(LIMITS.cachedStorageTries)
 
-  // What was changed since the last flush, and what a flush under way is writing. In this order
-  // they stand before caches and rows.
+  // Since the last flush, and what a flush under way is writing.
   let gathering = newGathered()
   let writing: Gathered | undefined
   let flushing: Promise<void> = Promise.resolve()
@@ -171,13 +156,11 @@ export function createState(options: StateOptions): State {
   }
 
   function account(address: Address): StoredAccount | undefined {
-    const known =
-      gathering.accounts.get(address) ?? writing?.accounts.get(address) ?? accounts.get(address)
+    const known = accounts.get(address)
     if (known !== undefined) return known === ABSENT ? undefined : known
     const owner = keccak256(hexToBytes(address))
-    const row = store.read(keyOf(KIND.account, owner))
-    if (row === undefined) assertAbsent(trie, owner, `account ${address}`)
-    const found = row && { ...decodeAccount(row), address, owner }
+    const leaf = getTrie(trie, owner)
+    const found = leaf && { ...decodeAccount(leaf), address, owner }
     accounts.set(address, found ?? ABSENT)
     return found
   }
@@ -198,29 +181,12 @@ export function createState(options: StateOptions): State {
     const holder = account(address)
     if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
     const name = address + slot
-    for (const gathered of [gathering, writing]) {
-      const known = gathered?.slots.get(name)
-      if (known !== undefined) return known.value
-      if (gathered?.cleared.has(address)) return 0n
-    }
-    const cached = slots.get(name)
-    if (cached !== undefined) return cached
-    const value = readSlot(holder, slot)
+    const known = slots.get(name)
+    if (known !== undefined) return known
+    const leaf = getTrie(storageTrie(holder), keccak256(hexToBytes(slot)))
+    const value = leaf === undefined ? 0n : bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
     slots.set(name, value)
     return value
-  }
-
-  function readSlot(holder: StoredAccount, slot: Hash): bigint {
-    const place = keccak256(hexToBytes(slot))
-    const trie = storageTrie(holder)
-    // A write will need the trie's nodes anyway, and fresh slots are often absent by what is loaded.
-    const leaf = peekTrie(trie, place)
-    if (leaf === undefined) return 0n
-    if (leaf !== NOT_LOADED) return bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
-    const row = store.read(slotKey(holder.owner, place))
-    if (row !== undefined) return bytesToBigInt(row)
-    assertAbsent(trie, place, `slot ${slot} of ${holder.address}`)
-    return 0n
   }
 
   function code(codeHash: Hash): Uint8Array {
@@ -262,19 +228,15 @@ export function createState(options: StateOptions): State {
   }
 
   function adopt(applied: AppliedChanges): void {
-    for (const { address, owner, places } of applied.cleared) {
-      gathering.cleared.add(address)
-      for (const place of places) gathering.deletedRows.push(slotKey(owner, place))
-      for (const [name, slot] of gathering.slots) {
-        if (name.startsWith(address)) gathering.slots.set(name, { ...slot, value: 0n })
-      }
-    }
+    // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
+    if (applied.isStorageCleared) slots.clear()
     for (const [address, after] of applied.accounts) {
-      gathering.accounts.set(address, after ?? ABSENT)
-      if (after === undefined) gathering.tries.delete(address)
+      accounts.set(address, after ?? ABSENT)
+      if (after === undefined || after.storageRoot === EMPTY_ROOT) gathering.tries.delete(address)
     }
-    for (const slot of applied.slots) gathering.slots.set(slot.name, slot)
+    for (const { name, value } of applied.slots) slots.set(name, value)
     for (const [address, changed] of applied.storageTries) gathering.tries.set(address, changed)
+    gathering.changes += applied.accounts.size + applied.slots.length
     if (retainedBlocks !== undefined) gathering.obsolete.push(...applied.obsolete)
     trie = applied.trie
     headView = undefined
@@ -282,7 +244,7 @@ export function createState(options: StateOptions): State {
 
   async function flushBehind(): Promise<void> {
     await flushing
-    if (flushHeight === height && gathering.accounts.size === 0) return
+    if (flushHeight === height && gathering.changes === 0) return
     const isAgain = flushHeight === height
     const before = isAgain ? flushes.at(-2)?.height : flushHeight
     const record: FlushRecord = { height, before, root: trie.root }
@@ -303,28 +265,16 @@ export function createState(options: StateOptions): State {
     }
   }
 
-  /** Rows and tries of what has gathered. */
+  /** The new nodes of all tries that changed. */
   function flushedWrites(): Write[] {
-    const { accounts, slots, tries, deletedRows, obsolete } = gathering
     const writes: Write[] = prunedWrites()
-    for (const key of deletedRows) writes.push(store.write(key, undefined))
-    for (const { owner, place, value } of slots.values()) {
-      const bytes = value === 0n ? undefined : bigIntToMinimalBytes(value)
-      writes.push(store.write(slotKey(owner, place), bytes))
-    }
-    for (const [address, changed] of accounts) {
-      const owner = changed === ABSENT ? keccak256(hexToBytes(address)) : changed.owner
-      const row = changed === ABSENT ? undefined : encodeAccount(changed)
-      writes.push(store.write(keyOf(KIND.account, owner), row))
-    }
-    for (const [address, changed] of tries) {
+    for (const [address, changed] of gathering.tries) {
       const holder = account(address)
-      if (holder?.storageRoot !== changed.root) continue
-      addNewNodes(writes, holder.owner, changed)
+      if (holder?.storageRoot === changed.root) addNewNodes(writes, holder.owner, changed)
     }
     addNewNodes(writes, NO_BYTES, trie)
     if (retainedBlocks !== undefined) {
-      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(obsolete)))
+      writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(gathering.obsolete)))
     }
     return writes
   }
@@ -336,15 +286,10 @@ export function createState(options: StateOptions): State {
     }
   }
 
-  /** What was being written is on disk: caches may hold it, and forget it. */
+  /** What was being written is on disk: tries may be forgotten and opened again. */
   function settle(at: number): void {
-    if (writing === undefined) return
     flushedHeight = at
-    // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
-    if (writing.cleared.size > 0) slots.clear()
-    for (const [address, changed] of writing.accounts) accounts.set(address, changed)
-    for (const { name, value } of writing.slots.values()) slots.set(name, value)
-    for (const [address, changed] of writing.tries) storageTries.set(address, changed)
+    for (const [address, changed] of writing?.tries ?? []) storageTries.set(address, changed)
     writing = undefined
   }
 
@@ -416,8 +361,7 @@ export function createState(options: StateOptions): State {
     prepare,
     commit,
     isFlushDue: () =>
-      gathering.accounts.size + gathering.slots.size >= LIMITS.flushChanges ||
-      height - (flushHeight ?? 0) >= LIMITS.flushBlocks,
+      gathering.changes >= LIMITS.flushChanges || height - (flushHeight ?? 0) >= LIMITS.flushBlocks,
     flushBehind,
     flush: async () => {
       await flushBehind()
@@ -426,7 +370,7 @@ export function createState(options: StateOptions): State {
   }
 }
 
-/** Rows and tries as they were brought to disk at one height. */
+/** The tries as they were brought to disk at one height. */
 interface FlushRecord {
   readonly height: number
   /** Height of the flush before it; undefined for the first one. */
@@ -496,11 +440,6 @@ function prunedFlush(store: Store, from: number, to: number): Write[] {
     writes.push(store.write(heightKey(KIND.diff, number), undefined))
   }
   return writes
-}
-
-function assertAbsent(trie: Trie, place: Uint8Array, what: string): void {
-  if (getTrie(trie, place) === undefined) return
-  throw damaged(`the disk lost ${what}, which the state root proves to exist`)
 }
 
 function damaged(what: string): LedgerError {

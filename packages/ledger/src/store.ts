@@ -7,8 +7,8 @@
  * error (reliability.md §2), so a record whose checksum does not hold is reported, never used.
  *
  * Absence proves nothing on a damaged disk. Readers that must tell "never was" from "lost" ask
- * something authenticated: blocks exist for every height up to the head, flat state rows are
- * confirmed by the trie (`state.ts`).
+ * something authenticated: blocks exist for every height up to the head, and the state is read
+ * through tries whose nodes name one another by hash (`state.ts`).
  */
 
 import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
@@ -39,10 +39,6 @@ export const KIND = {
   blockHash: 0x68,
   /** transaction hash -> height and index. */
   transaction: 0x74,
-  /** keccak(address) -> RLP of the account at the head. */
-  account: 0x61,
-  /** keccak(address) keccak(slot) -> value at the head, without leading zeros. */
-  slot: 0x73,
   /** code hash -> code. */
   code: 0x63,
   /** path, hash -> height of writing and RLP of a node of the account trie. */
@@ -51,7 +47,7 @@ export const KIND = {
   storageNode: 0x4e,
   /** height -> what the block changed in the state, and the flush that it builds on. */
   diff: 0x67,
-  /** height -> the flush before, and the state root: rows and tries were written at this height. */
+  /** height -> the flush before, and the state root: the tries were written at this height. */
   flush: 0x6b,
   /** Height of the last flush. */
   flushed: 0x6c,

@@ -71,47 +71,6 @@ export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
   return found
 }
 
-/** What `peekTrie` answers where it would have to read. */
-export const NOT_LOADED: unique symbol = Symbol('not in memory')
-
-/**
- * The value at a key, undefined if there is none, as far as the nodes in memory tell: a branch
- * without a child on the way proves absence without reading anything.
- */
-export function peekTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined | typeof NOT_LOADED {
-  // On the way of every fresh slot: nibbles are read out of the key, no path is made of it.
-  const length = 2 * key.length
-  let { node } = trie.loaded
-  let depth = 0
-  while (node !== undefined) {
-    if (node.kind === 'stub') return NOT_LOADED
-    if (node.kind === 'branch') {
-      if (depth === length) return node.value
-      const nibble = nibbleOf(key, depth)
-      if (((node.mask >> nibble) & 1) === 0) return undefined
-      const child: TrieNode | undefined = node.children?.[nibble]
-      if (child === undefined) return NOT_LOADED
-      node = child
-      depth += 1
-      continue
-    }
-    const { path } = node
-    if (depth + path.length > length) return undefined
-    for (let i = 0; i < path.length; i++) {
-      if (nibbleOf(key, depth + i) !== path[i]) return undefined
-    }
-    depth += path.length
-    if (node.kind === 'leaf') return depth === length ? node.value : undefined
-    node = node.child
-  }
-  return undefined
-}
-
-function nibbleOf(key: Uint8Array, at: number): number {
-  const byte = key[at >> 1]!
-  return (at & 1) === 0 ? byte >> 4 : byte & 15
-}
-
 /**
  * The encodings of the nodes on the way to a key, root first, embedded ones left out (they are in
  * their parents). Proves the value, or that there is none. No nodes for the empty trie.

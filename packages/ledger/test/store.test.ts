@@ -34,7 +34,7 @@ describe('store', () => {
   test('any flipped bit of a stored value, and a value under another key, is damage', async () => {
     const disk = createMemoryKeyValue()
     const store = createStore(disk, crc32)
-    const key = keyOf(KIND.account, new Uint8Array(32))
+    const key = keyOf(KIND.code, new Uint8Array(32))
     const { value } = store.write(key, Uint8Array.of(1, 2, 3))
     for (let bit = 0; bit < value!.length * 8; bit++) {
       const flipped = value!.slice()
@@ -44,7 +44,7 @@ describe('store', () => {
         expect.objectContaining({ code: 'LEDGER_STORE_DAMAGED' }),
       )
     }
-    const other = keyOf(KIND.account, new Uint8Array(32).fill(1))
+    const other = keyOf(KIND.code, new Uint8Array(32).fill(1))
     await disk.batch([{ key: other, value }])
     expect(() => store.read(other)).toThrow(/checksum/)
   })

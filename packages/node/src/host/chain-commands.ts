@@ -171,9 +171,7 @@ export async function verifyChain(acceptHead: boolean, ports: CommandPorts): Pro
       const reportState = ports.progress.count('verifying account')
       await chain.flush()
       const store = createStore(disk, crc32)
-      const count = await verifyState(store, head.stateRoot, ({ accounts }) =>
-        reportState(accounts),
-      )
+      const count = verifyState(store, head.stateRoot, ({ accounts }) => reportState(accounts))
       ports.print(
         `state: root ${head.stateRoot} recomputes from ${count.accounts} accounts, ${count.slots} slots`,
       )
