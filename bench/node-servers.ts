@@ -21,6 +21,8 @@ export interface Server {
 }
 
 const MAIN = fileURLToPath(new URL('../packages/node/src/host/main.ts', import.meta.url))
+/** As `pnpm start` starts it: a larger nursery saves a tenth of the time under load. */
+const SCRIPT_FLAGS = ['--conditions=source', '--max-semi-space-size=32']
 const START_MS_MAX = 120_000
 /** Clock ticks a second in /proc: a constant of Linux's interface. */
 const TICKS = 100
@@ -31,7 +33,7 @@ export async function startVellum(
   port: number,
   ...flags: readonly string[]
 ): Promise<Server> {
-  const args = ['--conditions=source', MAIN, 'start', '--data-dir', dataDir, '--port', String(port)]
+  const args = [...SCRIPT_FLAGS, MAIN, 'start', '--data-dir', dataDir, '--port', String(port)]
   const child = spawn(process.execPath, [...nodeFlags(), ...args, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
