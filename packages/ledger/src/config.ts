@@ -15,8 +15,8 @@ export const LIMITS = {
   flushChanges: 10_000,
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,
-  /** Trie nodes in memory beyond which the lower ones are dropped. About 400 bytes each. */
-  loadedTrieNodes: 150_000,
+  /** Trie nodes in memory beyond which the lower ones are dropped. About 600 bytes each. */
+  loadedTrieNodes: 300_000,
   /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */

@@ -47,8 +47,14 @@ export interface AppliedChanges {
   readonly slots: readonly ChangedSlot[]
   /** True if the former storage of an account went as a whole. */
   readonly isStorageCleared: boolean
-  /** Keys of the stored nodes that are needed no more. */
-  readonly obsolete: readonly Uint8Array[]
+  /** Stored nodes that this version does not refer to. */
+  readonly replaced: readonly ReplacedNodes[]
+}
+
+export interface ReplacedNodes {
+  /** Whose storage trie they are of; no bytes for the account trie. */
+  readonly owner: Uint8Array
+  readonly nodes: readonly ReplacedNode[]
 }
 
 export interface ChangedSlot {
@@ -62,7 +68,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   const storageTries = new Map<Address, Trie>()
   const slots: ChangedSlot[] = []
   let isStorageCleared = false
-  const obsolete: Uint8Array[] = []
+  const replaced: ReplacedNodes[] = []
   const updates: TrieUpdate[] = []
 
   for (const change of changes) {
@@ -87,7 +93,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
         slots.push({ name: address + slot, value })
       }
       const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
-      noteObsolete(obsolete, owner, updated.replaced)
+      replaced.push({ owner, nodes: updated.replaced })
       storage = updated.trie
       storageTries.set(address, storage)
     }
@@ -97,16 +103,8 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
     accounts.set(address, after)
   }
   const updated = updateTrie(before.trie, updates)
-  noteObsolete(obsolete, NO_BYTES, updated.replaced)
-  return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, obsolete }
-}
-
-function noteObsolete(
-  obsolete: Uint8Array[],
-  owner: Uint8Array,
-  replaced: readonly ReplacedNode[],
-): void {
-  for (const { path, hash } of replaced) obsolete.push(nodeKey(owner, path, hash))
+  replaced.push({ owner: NO_BYTES, nodes: updated.replaced })
+  return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, replaced }
 }
 
 /** Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes. */
@@ -133,7 +131,7 @@ export function isStillObsolete(store: Store, key: Uint8Array, height: number): 
 }
 
 /** Owner (none for the account trie), path, length of the path, hash: versions never meet. */
-function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Array {
+export function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Array {
   const pathSize = (path.length + 1) >> 1
   const key = new Uint8Array(2 + owner.length + pathSize + hash.length)
   key[0] = owner.length === 0 ? KIND.node : KIND.storageNode

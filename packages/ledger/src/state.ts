@@ -34,6 +34,7 @@ import {
   type AppliedChanges,
   applyChanges,
   isStillObsolete,
+  nodeKey,
   type StoredAccount,
   storedNodes,
   type TrieState,
@@ -141,6 +142,7 @@ export function createState(options: StateOptions): State {
   let height = options.height
   let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
   let headView: StateView | undefined
+  /** Nodes of the current tries in memory: those that were read or made, less those replaced. */
   let nodesLoaded = 0
   const historic: Cache<number, TrieState> = createCache(LIMITS.cachedHistoricStates)
 
@@ -237,7 +239,11 @@ export function createState(options: StateOptions): State {
     for (const { name, value } of applied.slots) slots.set(name, value)
     for (const [address, changed] of applied.storageTries) gathering.tries.set(address, changed)
     gathering.changes += applied.accounts.size + applied.slots.length
-    if (retainedBlocks !== undefined) gathering.obsolete.push(...applied.obsolete)
+    for (const { owner, nodes } of applied.replaced) {
+      nodesLoaded -= nodes.length
+      if (retainedBlocks === undefined) continue
+      for (const { path, hash } of nodes) gathering.obsolete.push(nodeKey(owner, path, hash))
+    }
     trie = applied.trie
     headView = undefined
   }
