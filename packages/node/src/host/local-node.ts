@@ -12,6 +12,7 @@ import type { HeadWitness, Logger } from '../ports.ts'
 import { schemeOf, sealerOf } from '../sealing.ts'
 import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
 import type { HeadFile } from './head-file.ts'
+import { collecting } from './heap.ts'
 import { systemClock, systemTimers } from './machine.ts'
 import type { Progress } from './progress.ts'
 import { createRecoveryPool } from './recovery-pool.ts'
@@ -43,6 +44,8 @@ export interface LocalNodeOptions {
 
 /** How long the note of the head may lag behind on the disk itself; see `head-file.ts`. */
 const HEAD_SYNC_MS = 2_000
+/** Accounts of a genesis file written between two collections of garbage. */
+const COLLECTED_ACCOUNTS = 25_000
 /** One thread recovers 12,000 signatures a second, more than this one can execute. */
 const RECOVERY_THREADS_MAX = 2
 
@@ -101,7 +104,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         blocks: config.blocks,
         retainedBlocks,
         genesis,
-        allocation,
+        allocation: collecting(allocation, COLLECTED_ACCOUNTS),
         scheme: schemeOf(genesis, crypto),
         sealer: validatorKey && sealerOf(genesis, validatorKey, crypto),
         clientVersion: CLIENT_VERSION,

@@ -1,7 +1,6 @@
 /** The command line. The one place that reads arguments, the configuration file and the environment. */
 
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type NodeConfig, parseConfig } from '../config.ts'
@@ -16,6 +15,7 @@ import {
 } from './chain-commands.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
+import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
 import { createProgress } from './progress.ts'
 import { runNode } from './start-command.ts'
@@ -41,10 +41,7 @@ interface Flags {
   readonly logLevel?: string
 }
 
-// V8 lets a heap grow to several times what is alive before it collects, on a machine with memory to
-// spare to over a gigabyte. At twice, a node with a million accounts stays within one; making their
-// state out of a genesis file needs less. (Measured at 1.3 times: a quarter more time under load.)
-setFlagsFromString(`--heap-growing-percent=${process.argv[2] === 'init' ? 30 : 100}`)
+boundHeapGrowth()
 
 const program = new Command('vellum')
   .description('A permissioned, Ethereum-compatible ledger node')
