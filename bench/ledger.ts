@@ -7,9 +7,11 @@
  * bare recovery of the same signatures, without anything else.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
 import {
   type Address,
@@ -24,27 +26,22 @@ import {
 } from '@vellum/evm'
 import {
   addressOfPublicKey,
-  type Block,
-  type Chain,
-  type ChainPart,
   createMemoryKeyValue,
   createPool,
   createSingleSealer,
-  decodeBlock,
   encodeExtraData,
+  formatGenesis,
   type Genesis,
-  type Measure,
   openChain,
   parseGenesis,
-  recoverSender,
   type Sealer,
   type SignedTransaction,
-  signingHash,
   signTransaction,
   type Transaction,
 } from '@vellum/ledger'
 import { loadSystemCrypto, openLevel } from '@vellum/node'
 import { compile } from './compile.ts'
+import type { Cost } from './ledger-import.ts'
 import type { Report, Row, RunOptions } from './table.ts'
 
 const ACCOUNTS = 100_000
@@ -178,86 +175,35 @@ async function makeBlocks(from: Genesis, kind: Kind, count: number): Promise<Uin
   return blocks
 }
 
-interface Cost {
-  readonly wallMs: number
-  readonly cpuMs: number
-  readonly parts: ReadonlyMap<string, number>
-  readonly recoverFloorMs: number
-}
-
-/** Imports the blocks into a fresh store on disk, and times what follows the first few. */
+/** A store with the genesis in it, the blocks beside it, and the process that imports them. */
 async function importBlocks(from: Genesis, blocks: readonly Uint8Array[]): Promise<Cost> {
   const directory = mkdtempSync(join(tmpdir(), 'vellum-bench-'))
-  const disk = await openLevel(join(directory, 'store'))
-  const parts = new Map<string, number>()
-  const note = (part: string, ms: number): void => {
-    parts.set(part, (parts.get(part) ?? 0) + ms)
-  }
-  const measure: Measure = <T>(part: ChainPart, work: () => T): T => {
-    const start = performance.now()
-    const result = work()
-    if (!(result instanceof Promise)) {
-      note(part, performance.now() - start)
-      return result
-    }
-    return result.finally(() => note(part, performance.now() - start)) as T
-  }
   try {
-    const chain = await openChain({
+    const disk = await openLevel(join(directory, 'store'))
+    await openChain({
       genesis: from,
       disk,
       crc32,
       scheme: sealer,
       crypto,
       retainedBlocks: undefined,
-      measure,
     })
-    for (const bytes of blocks.slice(0, WARM_BLOCKS)) await importBlock(chain, bytes, note)
-    parts.clear()
-    const cpu = process.cpuUsage()
-    const start = performance.now()
-    for (const bytes of blocks.slice(WARM_BLOCKS)) await importBlock(chain, bytes, note)
-    const wallMs = performance.now() - start
-    const used = process.cpuUsage(cpu)
-    const cpuMs = (used.user + used.system) / 1000
-    const recoverFloorMs = bareRecovery(blocks.slice(WARM_BLOCKS))
-    await chain.flush()
-    return { wallMs, cpuMs, parts, recoverFloorMs }
-  } finally {
     await disk.close()
+    const withoutAccounts = formatGenesis({ ...from, alloc: [] })
+    writeFileSync(join(directory, 'genesis.json'), JSON.stringify(withoutAccounts))
+    writeFileSync(join(directory, 'blocks.rlp'), concatBytes(...blocks))
+    const script = fileURLToPath(new URL('./ledger-import.ts', import.meta.url))
+    const flags = ['--conditions=source', '--max-semi-space-size=32']
+    const output = execFileSync(process.execPath, [
+      ...flags,
+      script,
+      directory,
+      String(WARM_BLOCKS),
+    ])
+    return JSON.parse(output.toString()) as Cost
+  } finally {
     rmSync(directory, { recursive: true })
   }
-}
-
-async function importBlock(
-  chain: Chain,
-  bytes: Uint8Array,
-  note: (part: string, ms: number) => void,
-): Promise<void> {
-  const start = performance.now()
-  const decoded = decodeBlock(bytes)
-  const decodedAt = performance.now()
-  const transactions = decoded.transactions.map((tx) => recoverSender(tx, crypto))
-  note('decode', decodedAt - start)
-  note('recover', performance.now() - decodedAt)
-  const block: Block = { ...decoded, transactions }
-  const verdict = chain.execute(block)
-  if (!verdict.ok || verdict.executed === undefined) throw new Error('a block was refused')
-  await chain.append(verdict.executed)
-}
-
-/** Milliseconds for libsecp256k1 alone: hashes and signatures lie ready. */
-function bareRecovery(blocks: readonly Uint8Array[]): number {
-  const prepared = blocks.flatMap((bytes) =>
-    decodeBlock(bytes).transactions.map((tx) => ({
-      hash: signingHash(tx),
-      rs: concatBytes(bigIntToBytes(tx.signature.r, 32), bigIntToBytes(tx.signature.s, 32)),
-      yParity: tx.signature.yParity,
-    })),
-  )
-  const start = performance.now()
-  for (const { hash, rs, yParity } of prepared) crypto.recoverPublicKey(hash, rs, yParity)
-  return performance.now() - start
 }
 
 export async function run({ progress }: RunOptions): Promise<Report> {
@@ -273,12 +219,14 @@ export async function run({ progress }: RunOptions): Promise<Report> {
     const blocks = await makeBlocks(from, kind, WARM_BLOCKS + MEASURED_BLOCKS)
     progress(`${name}: importing them`)
     const cost = await importBlocks(from, blocks)
-    const count = MEASURED_BLOCKS * BLOCK_TRANSACTIONS
+    const count = cost.transactions
     const rate = (ms: number): number => (count / ms) * 1000
     const [ours, peer] = [rate(cost.wallMs), rate(cost.recoverFloorMs)]
     rows.push({ case: name, unit: 'tx/s', ours, peer, ratio: ours / peer, goal, goalFor: 'ours' })
     const each = (ms: number): string => `${((ms / count) * 1000).toFixed(1)} µs`
-    const split = [...cost.parts].map(([part, ms]) => `${part} ${each(ms)}`).join(', ')
+    const split = Object.entries(cost.parts)
+      .map(([part, ms]) => `${part} ${each(ms)}`)
+      .join(', ')
     notes.push(
       `${name}: ${each(cost.wallMs)} a transaction: ${split}; ` +
         `CPU of all threads ${each(cost.cpuMs)} (${Math.round(rate(cost.cpuMs))} tx a CPU second)`,
