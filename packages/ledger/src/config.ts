@@ -12,7 +12,7 @@ export const LIMITS = {
   /** States behind the head whose tries stay open, in each of two generations. */
   cachedHistoricStates: 4,
   /** Changes of accounts and slots that gather in memory before new trie nodes are written. */
-  flushChanges: 10_000,
+  flushChanges: 30_000,
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,
   /** Trie nodes in memory beyond which the lower ones are dropped. About 600 bytes each. */
