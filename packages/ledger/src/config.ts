@@ -20,7 +20,7 @@ export const LIMITS = {
   /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */
-  cachedBlocks: 32,
+  cachedBlocks: 8,
   /** Headers kept decoded, in each of two generations. */
   cachedHeaders: 2_048,
   /** Blocks behind the head whose links are checked when a store is opened (reliability.md §2). */
