@@ -4,7 +4,11 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 /** Third-party cases, beside the repository. Tests that stand on them whole are named here. */
 const COLLECTION = fileURLToPath(new URL('../shared/conformance', import.meta.url))
-const NEEDS_COLLECTION = ['packages/rpc/test/compat.test.ts', 'packages/rpc/test/methods.test.ts']
+const NEEDS_COLLECTION = [
+  'packages/rpc/test/compat.test.ts',
+  'packages/rpc/test/methods.test.ts',
+  'tests/fuzz-rpc.test.ts',
+]
 const left = existsSync(COLLECTION) ? [] : NEEDS_COLLECTION
 if (left.length > 0) {
   console.warn(`no third-party cases at ../shared/conformance: left out are ${left.join(', ')}`)
