@@ -13,7 +13,7 @@
 
 import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import type { KeyValue, KeyValueReader, Write } from './key-value.ts'
+import type { KeyValue, Write } from './key-value.ts'
 
 /** Layout of records. A store of another version is refused, never guessed at. */
 export const SCHEMA_VERSION = 1
@@ -117,7 +117,7 @@ export interface StoreMeta {
 
 export interface Store {
   /** @throws LedgerError LEDGER_STORE_DAMAGED if a record is there but its checksum does not hold */
-  read(key: Uint8Array, from?: KeyValueReader): Uint8Array | undefined
+  read(key: Uint8Array): Uint8Array | undefined
   /** As `read`, for a record that must be there. @throws LedgerError LEDGER_STORE_DAMAGED */
   mustRead(key: Uint8Array, what: string): Uint8Array
   /** The change that sets (or, without value, deletes) a record, checksum included. */
@@ -135,8 +135,8 @@ const HEAD_KEY = keyOf(KIND.head)
 const NO_RETENTION = 2 ** 48 - 1
 
 export function createStore(disk: KeyValue, crc32: Crc32): Store {
-  function read(key: Uint8Array, from: KeyValueReader = disk): Uint8Array | undefined {
-    const stored = from.get(key)
+  function read(key: Uint8Array): Uint8Array | undefined {
+    const stored = disk.get(key)
     if (stored === undefined) return undefined
     const size = stored.length - 4
     if (size < 0) throw damaged(key, 'is shorter than its checksum')
