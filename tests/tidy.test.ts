@@ -12,12 +12,13 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   evm: [],
   ledger: ['evm'],
+  consensus: ['evm', 'ledger'],
   rpc: ['evm', 'ledger'],
-  node: ['evm', 'ledger', 'rpc'],
+  node: ['evm', 'ledger', 'consensus', 'rpc'],
 }
 
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */
-const PURE = ['evm', 'ledger', 'rpc']
+const PURE = ['evm', 'ledger', 'consensus', 'rpc']
 /** Files in pure packages that touch the world, each with its reason. */
 const IMPURE_FILES: ReadonlySet<string> = new Set([
   // The HTTP server: the one place where JSON-RPC meets sockets.

@@ -3,6 +3,7 @@
  * shell (`host/`) has the real ones, tests and the simulator bring their own.
  */
 
+import type { VoteRecord } from '@vellum/consensus'
 import type { Address, Hash } from '@vellum/evm'
 import type { Crc32, KeyValue, Secp256k1 } from '@vellum/ledger'
 
@@ -61,6 +62,83 @@ export interface SignerRecovery {
   ): Promise<readonly (Address | undefined)[]>
 }
 
+/** Peers are known by the address of their key: the identity of libp2p is the same secp256k1 key. */
+export type PeerAddress = Address
+
+/** One-way messages. Each has its own stream to each peer, with its own size limit and budget. */
+export type Channel =
+  /** QBFT messages: the code byte, then RLP. Between validators. */
+  | 'consensus'
+  /** Transactions that the sender has just taken into its pool. */
+  | 'transactions'
+  /** The sender's new head. */
+  | 'head'
+
+/** Questions with one answer. */
+export type Question =
+  /** Head, clock, version: asked on connecting and now and then. */
+  | 'status'
+  /** Blocks after a height, with their seals. */
+  | 'blocks'
+  /** A range of the state under a root, with proofs. */
+  | 'snapshot'
+
+/** What a chain's node tells the network to do with what comes in. Set once, before `start`. */
+export interface TransportHandlers {
+  /** A message of a peer, whole and within its limit. Throws nothing: a bad one is `penalise`d. */
+  onMessage(from: PeerAddress, channel: Channel, message: Uint8Array): void
+  /** The answer to a peer's question. Rejects or throws: the peer sees its stream reset. */
+  onQuestion(from: PeerAddress, question: Question, body: Uint8Array): Promise<Uint8Array>
+  /** The peer can be reached from now on, and speaks this chain. */
+  onPeerUp(peer: PeerAddress): void
+  onPeerDown(peer: PeerAddress): void
+}
+
+/**
+ * One chain's view of the network. Nothing is promised to arrive: a connection may break at any
+ * moment. What arrives on one channel from one peer is in order, unaltered, and from that peer.
+ */
+export interface Transport {
+  /** Begins to listen and to connect; resolves when listening. */
+  start(handlers: TransportHandlers): Promise<void>
+  /** Closes every connection of this chain. */
+  stop(): Promise<void>
+  /** Peers that can be reached now. */
+  peers(): readonly PeerAddress[]
+  /**
+   * Queues a message, and drops it if the peer is away or its queue is full (the oldest of what waits
+   * is kept: order is never broken, and the sender says important things again).
+   * @returns false if it was dropped
+   */
+  send(to: PeerAddress, channel: Channel, message: Uint8Array): boolean
+  /** @throws NodeError NODE_PEER_AWAY, NODE_PEER_TIMEOUT or NODE_PEER_REFUSED */
+  ask(peer: PeerAddress, question: Question, body: Uint8Array): Promise<Uint8Array>
+  /** Counts a fault: after some the peer is cut off for a while. `severe`: at once. */
+  penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe'): void
+  /** Whom to let in and to keep connected to, beside the fixed list; replaces what was said before. */
+  admit(peers: readonly PeerAddress[]): void
+}
+
+/** What a validator has said and must not contradict (qbft.md §17). Beside its key, not its chain. */
+export interface VoteLog {
+  /**
+   * What was found when it was opened, in order; `lost`: missing or damaged, so that it is not known
+   * what was said: the validator abstains.
+   */
+  readonly found: readonly VoteRecord[] | 'lost'
+  /** On disk when it resolves. Calls do not overlap. */
+  append(records: readonly VoteRecord[]): Promise<void>
+  /** Records at and below this height may be forgotten. Cheap; takes effect with a later append. */
+  release(height: number): void
+}
+
+/** A validator's key: this process's, or another's. */
+export interface Signer {
+  readonly address: Address
+  /** Deterministic signature of 32 bytes: 65 bytes, r, s, y parity. */
+  sign(hash: Uint8Array): Uint8Array
+}
+
 /** Everything `createNode` is given. */
 export interface NodePorts {
   readonly clock: Clock
@@ -73,4 +151,8 @@ export interface NodePorts {
   readonly crypto: Secp256k1
   /** undefined: signers are recovered one by one, by `crypto`. */
   readonly recovery?: SignerRecovery | undefined
+  /** undefined: a node by itself, that hears of nobody. */
+  readonly transport?: Transport | undefined
+  /** undefined where nothing is said to anyone: a chain of one validator, or a node that follows. */
+  readonly votes?: VoteLog | undefined
 }

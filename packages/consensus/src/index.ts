@@ -1,0 +1,30 @@
+export {
+  type Commit,
+  type CommitPayload,
+  MESSAGE_CODE,
+  type Message,
+  type MessageKind,
+  type Prepare,
+  type PreparedCertificate,
+  type PreparePayload,
+  type Proposal,
+  type ProposalPayload,
+  type ProposedBlock,
+  type RoundChange,
+  type RoundChangePayload,
+  type Signed,
+} from './message.ts'
+export { earlyRoundChangeCount, faultsTolerated, quorum, voteMajority } from './quorum.ts'
+export {
+  CONSENSUS_LIMITS,
+  type ConsensusSettings,
+  type Effect,
+  type Env,
+  type Event,
+  type Head,
+  type RejectReason,
+  type State,
+  type TimerName,
+  type Transition,
+  type VoteRecord,
+} from './types.ts'
