@@ -20,12 +20,20 @@ export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
 export { createNode, type NodeOptions, type VellumNode } from './node.ts'
 export type {
   CancelTimer,
+  Channel,
   Clock,
   HeadWitness,
   LogFields,
   Logger,
   NodePorts,
+  PeerAddress,
+  Question,
   Random,
+  Signer,
+  SignerRecovery,
   Timers,
+  Transport,
+  TransportHandlers,
+  VoteLog,
 } from './ports.ts'
 export { schemeOf, sealerOf, validatorOf } from './sealing.ts'
