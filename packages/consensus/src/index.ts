@@ -1,3 +1,19 @@
+export { type CertificateReason, sealersOf, verifyCertificate } from './certificate.ts'
+export {
+  decodeMessage,
+  encodeMessage,
+  type MessageOutline,
+  messageHash,
+  outlineOf,
+  type RecoverAuthor,
+  type SignHash,
+  signCommit,
+  signPrepare,
+  signProposal,
+  signRoundChange,
+} from './codec.ts'
+export { ConsensusError, type ConsensusErrorCode } from './error.ts'
+export { highestPrepared, isJustified, isRoundChangeProven } from './justification.ts'
 export {
   type Commit,
   type CommitPayload,
@@ -14,7 +30,18 @@ export {
   type RoundChangePayload,
   type Signed,
 } from './message.ts'
+export {
+  decodeProposedBlock,
+  encodeProposedBlock,
+  inRound,
+  proposedBlock,
+  roundOf,
+  withSeals,
+} from './proposed-block.ts'
+export { type ProposerQuestion, proposerOf } from './proposer.ts'
 export { earlyRoundChangeCount, faultsTolerated, quorum, voteMajority } from './quorum.ts'
+export { initialState, step } from './step.ts'
+export { roundTimeoutMs } from './timeout.ts'
 export {
   CONSENSUS_LIMITS,
   type ConsensusSettings,
@@ -28,3 +55,13 @@ export {
   type Transition,
   type VoteRecord,
 } from './types.ts'
+export {
+  afterBlock,
+  afterVote,
+  createValidatorHistory,
+  isEpochBlock,
+  type ValidatorHistory,
+  type ValidatorState,
+  type Vote,
+  validatorsWithoutVotes,
+} from './validators.ts'

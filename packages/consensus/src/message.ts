@@ -83,6 +83,8 @@ export interface RoundChange extends Signed<RoundChangePayload> {
   readonly kind: 'roundChange'
   /** The prepared block, with the round in which it was prepared; undefined where nothing was. */
   readonly block: ProposedBlock | undefined
+  /** Besu 26.1's third item of four, outside the signature; undefined in the form of three. */
+  readonly accessList: Uint8Array | undefined
   readonly prepares: readonly Signed<PreparePayload>[]
 }
 

@@ -197,8 +197,11 @@ export interface State {
   readonly round: number | undefined
   /** True while this round's timer runs: it starts when a quorum is in the round (ADR 12). */
   readonly isTimed: boolean
-  /** The round in which a block is being built or checked for us. */
-  readonly building: number | undefined
+  /** True from the commit until the chain has the block as its head: nothing more is decided here. */
+  readonly isDecided: boolean
+  /** True while a block is being built for this round. */
+  readonly isBuilding: boolean
+  /** The round's proposal while its block is being checked, or after it was refused. */
   readonly checking: Proposal | undefined
   /** Of this round, its block checked. */
   readonly accepted: Proposal | undefined
@@ -258,8 +261,10 @@ export const CONSENSUS_LIMITS = {
   roundMax: 1_000,
   /** Prepares and commits are kept for so many rounds above ours. */
   roundsAhead: 2,
-  /** Messages are kept for so many heights above ours. */
+  /** Prepares and commits are kept for so many heights above ours; what holds blocks for one. */
   heightsAhead: 10,
+  /** Milliseconds after which what may have been lost is said again, at the latest. */
+  resendMsMax: 2_000,
   /** Bytes of the largest message: a block and its justification. */
   messageBytesMax: 8_912_896,
   /** Bytes of a prepare or a commit. */

@@ -1,0 +1,349 @@
+/**
+ * Messages to bytes and back: Besu's `istanbul/100`, with the code in front instead of devp2p's.
+ *
+ *   frame       = code (1 byte) ++ RLP
+ *   signed(p)   = [p, signature (65 bytes)] over keccak256(RLP([code, p]))
+ *   Prepare     = signed([height, round, digest])
+ *   Commit      = signed([height, round, digest, seal])
+ *   Proposal    = [signed([height, round, block(, access list)]), [[signed round change...], [prepare...]]]
+ *   RoundChange = [signed([height, round, [] | [prepared round, digest]]), block | [], (access list,) [prepare...]]
+ *
+ * The form of four items is Besu's since 26.1; both are read, and what was read is written again as
+ * it was. Spec: qbft.md §8–10.
+ */
+
+import { type Address, bytesToHex, hexToBytes, keccak256 } from '@vellum/evm'
+import {
+  decodeRlp,
+  encodeRlp,
+  encodeRlpList,
+  type RlpItem,
+  rlpFixed,
+  rlpList,
+  rlpNumber,
+  rlpScalar,
+  splitRlpList,
+} from '@vellum/ledger'
+import { ConsensusError } from './error.ts'
+import {
+  type Commit,
+  type CommitPayload,
+  MESSAGE_CODE,
+  type Message,
+  type MessageKind,
+  type Prepare,
+  type PreparePayload,
+  type Proposal,
+  type ProposalPayload,
+  type RoundChange,
+  type RoundChangePayload,
+  type Signed,
+} from './message.ts'
+import { decodeProposedBlock, encodeProposedBlock } from './proposed-block.ts'
+import { CONSENSUS_LIMITS } from './types.ts'
+
+/** Who signed a hash of 32 bytes; undefined if nobody. Signature: r, s, y parity. */
+export type RecoverAuthor = (hash: Uint8Array, signature: Uint8Array) => Address | undefined
+
+/** Signs a hash of 32 bytes: r, s, y parity. */
+export type SignHash = (hash: Uint8Array) => Uint8Array
+
+/** What a message is about, read without looking at its contents. */
+export interface MessageOutline {
+  readonly kind: MessageKind
+  readonly height: number
+  readonly round: number
+}
+
+const SIGNATURE_SIZE = 65
+const EMPTY_LIST = Uint8Array.of(0xc0)
+const KINDS: ReadonlyMap<number, MessageKind> = new Map(
+  Object.entries(MESSAGE_CODE).map(([kind, code]) => [code, kind as MessageKind]),
+)
+
+export function encodeMessage(message: Message): Uint8Array {
+  const body = encodeBody(message)
+  const frame = new Uint8Array(1 + body.length)
+  frame[0] = MESSAGE_CODE[message.kind]
+  frame.set(body, 1)
+  return frame
+}
+
+/**
+ * Kind, height and round of a frame, for a cheap answer to what is too old or too far ahead.
+ * @throws ConsensusError CONSENSUS_MESSAGE_INVALID, LedgerError LEDGER_RLP_INVALID
+ */
+export function outlineOf(frame: Uint8Array): MessageOutline {
+  const { kind, body } = openFrame(frame)
+  const outer = splitRlpList(body)
+  const isNested = kind === 'proposal' || kind === 'roundChange'
+  const signed = isNested ? splitRlpList(present(outer[0])) : outer
+  const [height, round] = splitRlpList(present(signed[0]))
+  return { kind, ...heightAndRound(height, round) }
+}
+
+/**
+ * The message of a frame, its authors recovered.
+ * @throws ConsensusError CONSENSUS_MESSAGE_INVALID or LedgerError if it is not canonical, not of this
+ *   shape, out of range, or if a signature is nobody's
+ */
+export function decodeMessage(frame: Uint8Array, recover: RecoverAuthor): Message {
+  const { kind, body } = openFrame(frame)
+  const items = splitRlpList(body)
+  switch (kind) {
+    case 'prepare':
+      return { kind, ...decodeSigned('prepare', items, preparePayload, recover) }
+    case 'commit':
+      return { kind, ...decodeSigned('commit', items, commitPayload, recover) }
+    case 'proposal':
+      return decodeProposal(items, recover)
+    case 'roundChange':
+      return decodeRoundChange(items, recover)
+  }
+}
+
+/** What an author signs, 32 bytes. */
+export function messageHash(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
+  return keccak256(encodeRlpList([Uint8Array.of(MESSAGE_CODE[kind]), encodedPayload]))
+}
+
+export function signPrepare(payload: PreparePayload, author: Address, sign: SignHash): Prepare {
+  return { kind: 'prepare', ...signed('prepare', payload, encodePrepare, author, sign) }
+}
+
+export function signCommit(payload: CommitPayload, author: Address, sign: SignHash): Commit {
+  return { kind: 'commit', ...signed('commit', payload, encodeCommit, author, sign) }
+}
+
+export function signRoundChange(
+  payload: RoundChangePayload,
+  author: Address,
+  sign: SignHash,
+): Signed<RoundChangePayload> {
+  return signed('roundChange', payload, encodeRoundChange, author, sign)
+}
+
+export function signProposal(
+  payload: ProposalPayload,
+  author: Address,
+  sign: SignHash,
+): Signed<ProposalPayload> {
+  return signed('proposal', payload, encodeProposal, author, sign)
+}
+
+function signed<Payload>(
+  kind: MessageKind,
+  payload: Payload,
+  encode: (payload: Payload) => Uint8Array,
+  author: Address,
+  sign: SignHash,
+): Signed<Payload> {
+  return { payload, author, signature: sign(messageHash(kind, encode(payload))) }
+}
+
+function encodeBody(message: Message): Uint8Array {
+  switch (message.kind) {
+    case 'prepare':
+      return encodeSigned(message, encodePrepare)
+    case 'commit':
+      return encodeSigned(message, encodeCommit)
+    case 'proposal':
+      return encodeRlpList([
+        encodeSigned(message, encodeProposal),
+        encodeRlpList([
+          encodeRlpList(message.roundChanges.map((each) => encodeSigned(each, encodeRoundChange))),
+          encodeRlpList(message.prepares.map((each) => encodeSigned(each, encodePrepare))),
+        ]),
+      ])
+    case 'roundChange': {
+      const { block, accessList, prepares } = message
+      return encodeRlpList([
+        encodeSigned(message, encodeRoundChange),
+        block === undefined ? EMPTY_LIST : encodeProposedBlock(block),
+        ...(accessList === undefined ? [] : [accessList]),
+        encodeRlpList(prepares.map((each) => encodeSigned(each, encodePrepare))),
+      ])
+    }
+  }
+}
+
+function encodeSigned<Payload>(
+  { payload, signature }: Signed<Payload>,
+  encode: (payload: Payload) => Uint8Array,
+): Uint8Array {
+  return encodeRlpList([encode(payload), encodeRlp(signature)])
+}
+
+function encodePrepare({ height, round, digest }: PreparePayload): Uint8Array {
+  return encodeRlp([rlpScalar(height), rlpScalar(round), hexToBytes(digest)])
+}
+
+function encodeCommit({ height, round, digest, seal }: CommitPayload): Uint8Array {
+  return encodeRlp([rlpScalar(height), rlpScalar(round), hexToBytes(digest), seal])
+}
+
+function encodeRoundChange({ height, round, prepared }: RoundChangePayload): Uint8Array {
+  const claim = prepared ? [rlpScalar(prepared.round), hexToBytes(prepared.digest)] : []
+  return encodeRlp([rlpScalar(height), rlpScalar(round), claim])
+}
+
+function encodeProposal({ height, round, block, accessList }: ProposalPayload): Uint8Array {
+  return encodeRlpList([
+    encodeRlp(rlpScalar(height)),
+    encodeRlp(rlpScalar(round)),
+    encodeProposedBlock(block),
+    ...(accessList === undefined ? [] : [accessList]),
+  ])
+}
+
+function openFrame(frame: Uint8Array): { kind: MessageKind; body: Uint8Array } {
+  const kind = KINDS.get(frame[0] ?? 0)
+  if (kind === undefined) throw invalid('unknown message code')
+  const isVote = kind === 'prepare' || kind === 'commit'
+  const { voteBytesMax, messageBytesMax } = CONSENSUS_LIMITS
+  if (frame.length > (isVote ? voteBytesMax : messageBytesMax)) throw invalid('too long')
+  return { kind, body: frame.subarray(1) }
+}
+
+function decodeSigned<Payload>(
+  kind: MessageKind,
+  items: readonly Uint8Array[],
+  decode: (encoded: Uint8Array) => Payload,
+  recover: RecoverAuthor,
+): Signed<Payload> {
+  const [encodedPayload, encodedSignature] = items
+  if (items.length !== 2) throw invalid('a signed payload needs two items')
+  const signature = rlpFixed(decodeRlp(present(encodedSignature)), SIGNATURE_SIZE, 'signature')
+  const payload = decode(present(encodedPayload))
+  const author = recover(messageHash(kind, present(encodedPayload)), signature)
+  if (author === undefined) throw invalid('nobody made this signature')
+  // A copy: the frame is a peer's buffer, and this may be kept for the whole height.
+  return { payload, author, signature: signature.slice() }
+}
+
+function preparePayload(encoded: Uint8Array): PreparePayload {
+  const [height, round, digest] = itemsOf(encoded, 3)
+  return { ...heightAndRoundOf(height, round), digest: digestOf(digest) }
+}
+
+function commitPayload(encoded: Uint8Array): CommitPayload {
+  const [height, round, digest, seal] = itemsOf(encoded, 4)
+  return {
+    ...heightAndRoundOf(height, round),
+    digest: digestOf(digest),
+    seal: rlpFixed(seal, SIGNATURE_SIZE, 'seal').slice(),
+  }
+}
+
+function roundChangePayload(encoded: Uint8Array): RoundChangePayload {
+  const [height, round, claim] = itemsOf(encoded, 3)
+  const claimed = rlpList(claim, 'prepared')
+  if (claimed.length !== 0 && claimed.length !== 2) throw invalid('prepared needs two items')
+  const prepared =
+    claimed.length === 0
+      ? undefined
+      : { round: roundOfItem(claimed[0]), digest: digestOf(claimed[1]) }
+  return { ...heightAndRoundOf(height, round), prepared }
+}
+
+function proposalPayload(encoded: Uint8Array): ProposalPayload {
+  const items = splitRlpList(encoded)
+  if (items.length !== 3 && items.length !== 4)
+    throw invalid('a proposal needs three items or four')
+  const [height, round, block, accessList] = items
+  return {
+    ...heightAndRound(height, round),
+    block: decodeProposedBlock(present(block)),
+    accessList: accessList?.slice(),
+  }
+}
+
+function decodeProposal(items: readonly Uint8Array[], recover: RecoverAuthor): Proposal {
+  if (items.length !== 2) throw invalid('a proposal has a payload and its justification')
+  const justification = splitRlpList(present(items[1]))
+  if (justification.length !== 2) throw invalid('a justification has two lists')
+  const roundChanges = splitRlpList(present(justification[0]))
+  const prepares = splitRlpList(present(justification[1]))
+  assertCounts(roundChanges, prepares)
+  return {
+    kind: 'proposal',
+    ...decodeSigned('proposal', splitRlpList(present(items[0])), proposalPayload, recover),
+    roundChanges: roundChanges.map((each) =>
+      decodeSigned('roundChange', splitRlpList(each), roundChangePayload, recover),
+    ),
+    prepares: decodePrepares(prepares, recover),
+  }
+}
+
+function decodeRoundChange(items: readonly Uint8Array[], recover: RecoverAuthor): RoundChange {
+  if (items.length !== 3 && items.length !== 4)
+    throw invalid('a round change has three items or four')
+  const block = present(items[1])
+  const accessList = items.length === 4 ? present(items[2]).slice() : undefined
+  const prepares = splitRlpList(present(items.at(-1)))
+  assertCounts(prepares)
+  return {
+    kind: 'roundChange',
+    ...decodeSigned('roundChange', splitRlpList(present(items[0])), roundChangePayload, recover),
+    block: isEmptyList(block) ? undefined : decodeProposedBlock(block),
+    accessList,
+    prepares: decodePrepares(prepares, recover),
+  }
+}
+
+function decodePrepares(
+  encoded: readonly Uint8Array[],
+  recover: RecoverAuthor,
+): Signed<PreparePayload>[] {
+  return encoded.map((each) => decodeSigned('prepare', splitRlpList(each), preparePayload, recover))
+}
+
+/** Before any signature is looked at: each costs as much as a transaction's. */
+function assertCounts(...lists: (readonly unknown[])[]): void {
+  if (lists.some((list) => list.length > CONSENSUS_LIMITS.validatorsMax)) {
+    throw invalid('more signatures than a chain has validators')
+  }
+}
+
+function itemsOf(encoded: Uint8Array, count: number): readonly RlpItem[] {
+  const items = rlpList(decodeRlp(encoded), 'payload')
+  if (items.length !== count) throw invalid(`a payload of this kind has ${count} items`)
+  return items
+}
+
+function heightAndRound(
+  height: Uint8Array | undefined,
+  round: Uint8Array | undefined,
+): { height: number; round: number } {
+  return heightAndRoundOf(decodeRlp(present(height)), decodeRlp(present(round)))
+}
+
+function heightAndRoundOf(
+  height: RlpItem | undefined,
+  round: RlpItem | undefined,
+): { height: number; round: number } {
+  return { height: rlpNumber(height, 'height'), round: roundOfItem(round) }
+}
+
+function roundOfItem(item: RlpItem | undefined): number {
+  const round = rlpNumber(item, 'round')
+  if (round > CONSENSUS_LIMITS.roundMax) throw invalid('a round above the highest')
+  return round
+}
+
+function digestOf(item: RlpItem | undefined): `0x${string}` {
+  return bytesToHex(rlpFixed(item, 32, 'digest'))
+}
+
+function isEmptyList(encoded: Uint8Array): boolean {
+  return encoded.length === 1 && encoded[0] === 0xc0
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw invalid('an item is missing')
+  return value
+}
+
+function invalid(what: string): ConsensusError {
+  return new ConsensusError('CONSENSUS_MESSAGE_INVALID', `not a consensus message: ${what}`)
+}

@@ -1,0 +1,63 @@
+/** A block as proposals carry it: with the round of its proposal and without seals. */
+
+import { keccak256Hex } from '@vellum/evm'
+import {
+  decodeExtraData,
+  decodeRlp,
+  encodeExtraData,
+  encodeHeader,
+  encodeRlpList,
+  type Header,
+  headerFromItems,
+  qbftHash,
+  rlpList,
+  splitRlpList,
+} from '@vellum/ledger'
+import { ConsensusError } from './error.ts'
+import type { ProposedBlock } from './message.ts'
+
+/** @param body RLP of the body, a list of encoded transactions, ommers and withdrawals */
+export function proposedBlock(header: Header, body: Uint8Array): ProposedBlock {
+  const digest = keccak256Hex(encodeHeader(header))
+  return { header, body, digest, hash: roundOf(header) === 0 ? digest : qbftHash(header) }
+}
+
+/** The round that a header names. */
+export function roundOf(header: Header): number {
+  return decodeExtraData(header.extraData).round
+}
+
+/** The same block for another round: digest and seals differ, its name on the chain does not. */
+export function inRound(block: ProposedBlock, round: number): ProposedBlock {
+  const extra = decodeExtraData(block.header.extraData)
+  if (extra.round === round) return block
+  const header = { ...block.header, extraData: encodeExtraData({ ...extra, round }) }
+  return { ...block, header, digest: keccak256Hex(encodeHeader(header)) }
+}
+
+/** The header with the seals that decided it, in the order given. */
+export function withSeals(header: Header, seals: readonly Uint8Array[]): Header {
+  const extra = decodeExtraData(header.extraData)
+  return { ...header, extraData: encodeExtraData({ ...extra, seals }) }
+}
+
+/** RLP of the whole block. */
+export function encodeProposedBlock({ header, body }: ProposedBlock): Uint8Array {
+  return encodeRlpList([encodeHeader(header), ...splitRlpList(body)])
+}
+
+/**
+ * Reads the header; the body is looked at when the block is checked.
+ * @throws ConsensusError CONSENSUS_MESSAGE_INVALID for seals; LedgerError for what is not a block
+ */
+export function decodeProposedBlock(bytes: Uint8Array): ProposedBlock {
+  const [header, ...body] = splitRlpList(bytes)
+  if (header === undefined || body.length < 2 || body.length > 3) {
+    throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a block needs three or four items')
+  }
+  const decoded = headerFromItems(rlpList(decodeRlp(header.slice()), 'header'))
+  if (decodeExtraData(decoded.extraData).seals.length > 0) {
+    throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a proposed block has no seals yet')
+  }
+  return proposedBlock(decoded, encodeRlpList(body))
+}
