@@ -9,11 +9,20 @@ export type NodeErrorCode =
   | 'NODE_KEYSTORE_INVALID'
   | 'NODE_KEYSTORE_PASSWORD'
   | 'NODE_KEYSTORE_WEAK'
+  /** The network could not be started, for another reason than a taken port. */
+  | 'NODE_NETWORK_FAILED'
+  /** The peer is not connected, or was lost before it answered. */
+  | 'NODE_PEER_AWAY'
+  /** The peer ended the exchange without an answer, or we may not ask it more now. */
+  | 'NODE_PEER_REFUSED'
+  | 'NODE_PEER_TIMEOUT'
   | 'NODE_PORT_TAKEN'
   /** More signatures wait than the recovery pool takes. */
   | 'NODE_RECOVERY_BUSY'
   /** A thread of the recovery pool failed, or the pool was stopped. */
   | 'NODE_RECOVERY_FAILED'
+  /** A validator vote that may not be cast; the message says why. */
+  | 'NODE_VOTE_REFUSED'
   | 'NODE_STORE_DAMAGED'
   | 'NODE_STORE_FAILED'
   | 'NODE_STORE_LOCKED'
