@@ -57,6 +57,8 @@ export interface Penalty {
 export interface VirtualNetwork {
   /** The network as one process of a node sees it. A node's next process replaces the one before. */
   join(address: Address, process: VirtualProcess): Transport
+  /** The node's process is gone: its connections break. */
+  leave(address: Address): void
   setConditions(conditions: NetworkConditions): void
   /** Nothing goes from one to the other any more; the other way is not touched. */
   cut(from: Address, to: Address): void
@@ -379,6 +381,10 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
         // Everybody in a world is a member.
         admit: () => {},
       }
+    },
+    leave: (address) => {
+      const member = members.get(address)
+      if (member !== undefined) leave(member)
     },
     setConditions: (next) => {
       conditions = next

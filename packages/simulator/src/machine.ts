@@ -1,0 +1,161 @@
+/**
+ * One machine of a world: a clock, a disk, a place in the network, and now and then a process in
+ * which a node runs. What outlives processes is here.
+ */
+
+import type { Address } from '@vellum/evm'
+import { type Crc32, type Genesis, LedgerError, type Secp256k1 } from '@vellum/ledger'
+import { createNode, NodeError, parseConfig, type Signer, type VellumNode } from '@vellum/node'
+import type { AdversaryPorts, Behaviour } from './byzantine/interference.ts'
+import { tamperedTransport } from './byzantine/interference.ts'
+import type { Prng } from './prng.ts'
+import type { Transcript } from './transcript.ts'
+import { createMachineClock, type MachineClock } from './virtual-clock.ts'
+import { createVirtualDisk, type VirtualDisk } from './virtual-disk.ts'
+import type { VirtualNetwork } from './virtual-network.ts'
+import { createVirtualProcess, type VirtualProcess } from './virtual-process.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export interface Machine {
+  readonly index: number
+  readonly address: Address
+  /** As transcripts call it. */
+  readonly name: string
+  readonly isHonest: boolean
+  readonly clock: MachineClock
+  readonly disk: VirtualDisk
+  /** The node, once it has started; undefined while there is none. */
+  readonly node: VellumNode | undefined
+  readonly isRunning: boolean
+  /** Starts a process, unless one is running. */
+  start(): void
+  /** The process dies at once. */
+  kill(): void
+  pause(): void
+  resume(): void
+}
+
+export interface MachineOptions {
+  readonly index: number
+  readonly signer: Signer
+  readonly genesis: Genesis
+  readonly heartbeatMs: number
+  readonly behaviours: readonly Behaviour[]
+}
+
+export interface MachinePorts {
+  readonly time: VirtualTime
+  readonly network: VirtualNetwork
+  readonly prng: Prng
+  readonly crypto: Secp256k1
+  readonly crc32: Crc32
+  readonly transcript: Transcript
+  readonly adversary: Omit<AdversaryPorts, 'say' | 'self' | 'sign' | 'prng' | 'after'>
+  /** The node has started, and is asked to begin. */
+  readonly onStart: (machine: Machine, node: VellumNode) => void
+  /** It could not start, or stopped by itself: it has been killed. */
+  readonly onFailure: (machine: Machine, error: unknown) => void
+}
+
+export function createMachine(options: MachineOptions, ports: MachinePorts): Machine {
+  const { index, signer, genesis, behaviours } = options
+  const { time, network, crypto, crc32, transcript, prng } = ports
+  const { address } = signer
+  const name = `n${index}`
+  const clock = createMachineClock(time)
+  const disk = createVirtualDisk(time, prng.split('disk'))
+  const { blocks } = parseConfig({ blocks: { heartbeatMs: options.heartbeatMs } })
+  let process: VirtualProcess | undefined
+  let node: VellumNode | undefined
+  let starts = 0
+
+  async function run(own: VirtualProcess): Promise<void> {
+    const honest = network.join(address, own)
+    const transport =
+      behaviours.length === 0
+        ? honest
+        : tamperedTransport(honest, behaviours, {
+            ...ports.adversary,
+            self: address,
+            sign: signer.sign,
+            prng: prng.split(`behaviours ${starts}`),
+            after: (ms, later) => void time.after(ms, () => own.enter(later)),
+          })
+    const view = disk.open(own)
+    const started = await createNode(
+      { blocks, retainedBlocks: undefined, genesis, signer, clientVersion: 'simulated' },
+      {
+        clock,
+        timers: clock.timersOf(own),
+        log: transcript.loggerOf(name),
+        disk: view.disk,
+        heads: view.heads,
+        crc32,
+        crypto,
+        transport,
+        votes: view.votes,
+      },
+    )
+    node = started
+    ports.onStart(machine, started)
+    await started.start()
+    await started.failed.then((error) => {
+      throw error
+    })
+  }
+
+  function start(): void {
+    if (process !== undefined) return
+    const own = createVirtualProcess((later) => void time.after(0, later))
+    process = own
+    starts += 1
+    transcript.note(name, `starts, for the ${starts}. time`)
+    run(own).catch((error: unknown) => {
+      // What a dead process still says is nobody's.
+      if (process !== own) return
+      transcript.note(name, `fails: ${describe(error)}`)
+      kill()
+      ports.onFailure(machine, error)
+    })
+  }
+
+  function kill(): void {
+    process?.kill()
+    process = undefined
+    node = undefined
+    network.leave(address)
+  }
+
+  const machine: Machine = {
+    index,
+    address,
+    name,
+    isHonest: behaviours.length === 0,
+    clock,
+    disk,
+    get node() {
+      return node
+    },
+    get isRunning() {
+      return process !== undefined
+    },
+    start,
+    kill,
+    pause: () => process?.pause(),
+    resume: () => process?.resume(),
+  }
+  return machine
+}
+
+/** True for what a new database and a resync cure, and nothing else does. */
+export function isDamage(error: unknown): boolean {
+  const isKnown = error instanceof NodeError || error instanceof LedgerError
+  return isKnown && (error.code === 'LEDGER_STORE_DAMAGED' || error.code.startsWith('NODE_STORE_'))
+}
+
+function describe(error: unknown): string {
+  if (error instanceof NodeError || error instanceof LedgerError) {
+    return `${error.code}: ${error.message}`
+  }
+  return String(error)
+}

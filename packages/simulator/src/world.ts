@@ -1,0 +1,415 @@
+/**
+ * A world: nodes as they run in production (`createNode`) on virtual machines, a scenario that befalls
+ * them, and the checks that watch. One seed gives one world, to the bit.
+ *
+ * First come the faults; meanwhile nothing is asked but safety. Then everything is put right (the
+ * adversaries stay), and the chain must go on, and every honest node with it.
+ */
+
+import type { RecoverAuthor } from '@vellum/consensus'
+import { type Address, bigIntToBytes, concatBytes } from '@vellum/evm'
+import { type Chain, type Crc32, decodeExtraData, type Secp256k1 } from '@vellum/ledger'
+import type { Signer } from '@vellum/node'
+import { BEHAVIOURS } from './byzantine/catalogue.ts'
+import { type Checks, createChecks, type Violation } from './checks.ts'
+import { createMachine, isDamage, type Machine } from './machine.ts'
+import { createPrng } from './prng.ts'
+import type { Action, NodeIndex, Scenario } from './scenario.ts'
+import { createTranscript } from './transcript.ts'
+import { GOOD_DISK } from './virtual-disk.ts'
+import { CALM, createVirtualNetwork } from './virtual-network.ts'
+import { createVirtualTime, EPOCH_MS } from './virtual-time.ts'
+import { submitTransfer } from './workload.ts'
+import { createWorldGenesis } from './world-genesis.ts'
+
+/** What a world needs of the machine that it runs on. */
+export interface WorldPorts {
+  /** The scheme for this world: `createCheapCrypto()`, or the real one. */
+  readonly crypto: Secp256k1
+  readonly crc32: Crc32
+  /** Resolves when no promise has anything left to do: one turn of the event loop. */
+  readonly settle: () => Promise<void>
+  /** Gets the lines of the transcript. */
+  readonly read?: ((line: string) => void) | undefined
+}
+
+export interface Outcome {
+  readonly violations: readonly Violation[]
+  /** Stands for the whole transcript. */
+  readonly digest: string
+  /** Highest block when everything was put right, and at the end. */
+  readonly heightAtHealing: number
+  readonly height: number
+  /** Virtual ms from the healing to the next block; undefined: there was none. */
+  readonly recoveryMs: number | undefined
+  readonly recoveryPeriods: number | undefined
+  /** Rounds that failed before blocks were decided, summed over blocks. */
+  readonly roundsLost: number
+  readonly virtualSeconds: number
+  readonly transactions: number
+  readonly messages: number
+  /** How often nodes had to be started again because they stopped by themselves. */
+  readonly failures: number
+  /** Head of each node at the end. */
+  readonly heights: readonly number[]
+  /** Virtual ms from one block to the next, by honest nodes' first import. */
+  readonly intervals: readonly number[]
+  /** Proofs of lies that honest nodes hold. */
+  readonly evidence: number
+}
+
+export interface World {
+  /** Runs the whole scenario. Once. */
+  run(): Promise<Outcome>
+}
+
+/** Virtual ms after which a node that stopped by itself is started again. */
+const REPAIR_MS = 2_000
+/** Nodes do not start all at once. */
+const START_SPREAD_MS = 500
+/** Highest timeout of a round: part of the bound on recovery. */
+const TIMEOUT_MAX_MS = 60_000
+/** Block periods that a block may take on average once the first one after the healing is there. */
+const PERIODS_EACH = 10
+
+export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts): World {
+  const { crypto, crc32, settle } = ports
+  const prng = createPrng(seed)
+  const time = createVirtualTime()
+  const transcript = createTranscript(time, ports.read)
+  const network = createVirtualNetwork(time, prng.split('network'))
+  const { genesis, nodes, senders } = createWorldGenesis(scenario, seed, crypto)
+  const periodMs = 1_000 * scenario.blockPeriodSeconds
+  const behavioursOf = (index: NodeIndex) =>
+    (scenario.byzantine.find(({ node }) => node === index)?.behaviours ?? []).map(
+      (name) => BEHAVIOURS[name],
+    )
+  const recover: RecoverAuthor = (hash, signature) =>
+    crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64]!)
+  const everybody = nodes.map(({ address }) => address)
+  const accomplices = scenario.byzantine.map(({ node }) => nodes[node]!.address)
+  const nameOf = (address: Address): string => `n${everybody.indexOf(address)}`
+  const checks: Checks = createChecks({
+    validators: nodes.slice(0, scenario.validators).map(({ address }) => address),
+    epochLength: scenario.epochLength,
+    isHonest: (node) => everybody.includes(node) && !accomplices.includes(node),
+    recover,
+    now: time.now,
+    nameOf,
+  })
+  const intervals: number[] = []
+  let lastBlockAt = time.now()
+  let transactions = 0
+  let failures = 0
+  const evidence = 0
+  let healedAt: number | undefined
+  let isWrong = false
+
+  network.onWire((wire) => {
+    transcript.mark(everybody.indexOf(wire.from), everybody.indexOf(wire.to), wire.bytes.length)
+    checks.onWire(wire)
+  })
+  network.onPenalty((penalty) => {
+    const { by, peer, weight, reason } = penalty
+    transcript.note(nameOf(by), `blames ${nameOf(peer)} (${weight}): ${reason}`)
+    checks.onPenalty(penalty)
+  })
+
+  const machines: Machine[] = nodes.map(({ key, address }, index) =>
+    createMachine(
+      {
+        index,
+        signer: signerOf(key, address, crypto),
+        genesis,
+        heartbeatMs: scenario.heartbeatMs,
+        behaviours: behavioursOf(index),
+      },
+      {
+        time,
+        network,
+        prng: prng.split(`node ${index}`),
+        crypto,
+        crc32,
+        transcript,
+        adversary: {
+          recover,
+          everybody,
+          accomplices,
+          requestTimeoutMs: 1_000 * scenario.requestTimeoutSeconds,
+          requestTimeoutMaxMs: TIMEOUT_MAX_MS,
+        },
+        onStart: (machine, node) => {
+          if (!machine.isHonest) return
+          checks.onStart(machine.address, node.chain)
+          watch(machine, node.chain)
+        },
+        onFailure: repair,
+      },
+    ),
+  )
+
+  function watch(machine: Machine, chain: Chain): void {
+    chain.onHead((head) => {
+      const before = checks.height
+      checks.onBlock(machine.address, head)
+      const { number, extraData } = head.header
+      const { round } = decodeExtraData(extraData)
+      transcript.note(machine.name, `has block ${number}, round ${round}: ${head.hash}`)
+      if (checks.height === before) return
+      intervals.push(time.now() - lastBlockAt)
+      lastBlockAt = time.now()
+    })
+  }
+
+  /** What an operator does with a node that has stopped by itself. */
+  function repair(machine: Machine, error: unknown): void {
+    failures += 1
+    machine.disk.settleAll()
+    if (isDamage(error)) wipe(machine, 'kept')
+    // An unknown error is one of ours, whatever the disk did.
+    else if (!machine.disk.hasFailed && machine.isHonest) isWrong = true
+    time.after(REPAIR_MS, machine.start)
+  }
+
+  function wipe(machine: Machine, votes: 'kept' | 'lost'): void {
+    machine.disk.wipe(votes === 'kept')
+    checks.onWipe(machine.address)
+  }
+
+  const at = (indices: readonly NodeIndex[]): Machine[] => indices.map((index) => machines[index]!)
+
+  function stop(machine: Machine, isPowerCut: boolean): void {
+    if (!machine.isRunning) return
+    machine.kill()
+    if (isPowerCut) machine.disk.losePower()
+    else machine.disk.settleAll()
+  }
+
+  function start(machine: Machine): void {
+    if (machine.isRunning) return
+    if (scenario.voteLogs === 'off') machine.disk.forgetVotes()
+    machine.start()
+  }
+
+  function each(
+    from: readonly NodeIndex[],
+    to: readonly NodeIndex[],
+    act: (from: Address, to: Address) => void,
+  ): void {
+    for (const a of from) for (const b of to) if (a !== b) act(everybody[a]!, everybody[b]!)
+  }
+
+  let networkNow = scenario.network
+  const disksNow = machines.map(() => scenario.disk)
+  const all = machines.map(({ index }) => index)
+
+  function perform(action: Action): void {
+    transcript.note('world', JSON.stringify(action))
+    switch (action.do) {
+      case 'kill':
+      case 'cut power':
+        for (const machine of at(action.nodes)) stop(machine, action.do === 'cut power')
+        return
+      case 'start':
+        for (const machine of at(action.nodes)) start(machine)
+        return
+      case 'wipe':
+        for (const machine of at(action.nodes)) {
+          stop(machine, false)
+          wipe(machine, action.votes)
+          machine.start()
+        }
+        return
+      case 'lose votes':
+        for (const machine of at(action.nodes)) {
+          stop(machine, false)
+          machine.disk.loseVotes()
+          machine.start()
+        }
+        return
+      case 'pause':
+        for (const machine of at(action.nodes)) machine.pause()
+        return
+      case 'resume':
+        for (const machine of at(action.nodes)) machine.resume()
+        return
+      case 'cut':
+        return each(action.from, action.to, network.cut)
+      case 'mend':
+        return each(action.from, action.to, network.mend)
+      case 'partition': {
+        const groupOf = (index: NodeIndex): number =>
+          action.groups.findIndex((group) => group.includes(index))
+        for (const a of all) {
+          const others = all.filter((b) => groupOf(a) === -1 || groupOf(a) !== groupOf(b))
+          each([a], others, network.cut)
+        }
+        return
+      }
+      case 'ring':
+        for (const a of all) {
+          const neighbours = [(a + 1) % all.length, (a + all.length - 1) % all.length]
+          each(
+            [a],
+            all.filter((b) => !neighbours.includes(b)),
+            network.cut,
+          )
+        }
+        return
+      case 'mend all':
+        return network.mendAll()
+      case 'network': {
+        const { do: _, ...changes } = action
+        networkNow = { ...networkNow, ...changes }
+        return network.setConditions(networkNow)
+      }
+      case 'disk': {
+        const { do: _, nodes: chosen, ...changes } = action
+        for (const { index, disk } of at(chosen)) {
+          disksNow[index] = { ...disksNow[index]!, ...changes }
+          disk.setConditions(disksNow[index])
+        }
+        return
+      }
+      case 'clock':
+        for (const { clock } of at(action.nodes)) {
+          if (action.jumpMs !== undefined) clock.jump(action.jumpMs)
+          if (action.driftPart !== undefined) clock.setDrift(action.driftPart)
+          if (action.isFrozen === true) clock.freeze()
+        }
+        return
+      case 'vote': {
+        const subject = everybody[action.subject]!
+        for (const { node } of at(action.nodes)) {
+          if (action.kind === 'none') node?.validators?.discard(subject)
+          else node?.validators?.propose(subject, action.kind)
+        }
+        return
+      }
+    }
+  }
+
+  /** Everything is put right but for the adversaries, who stay what they are. */
+  function heal(): void {
+    transcript.note('world', 'heals')
+    healedAt = time.now()
+    network.mendAll()
+    network.setConditions(CALM)
+    for (const machine of machines) {
+      machine.clock.correct()
+      machine.disk.setConditions(GOOD_DISK)
+      machine.resume()
+      start(machine)
+    }
+  }
+
+  const load = prng.split('load')
+  function scheduleTransaction(): void {
+    if (scenario.transactionsPerSecond === 0) return
+    time.after(load.exponential(1_000 / scenario.transactionsPerSecond), () => {
+      const { node } = load.pick(machines)
+      if (node !== undefined && submitTransfer(node, senders, load, crypto)) transactions += 1
+      scheduleTransaction()
+    })
+  }
+
+  async function runUntil(end: number, isDone: () => boolean): Promise<void> {
+    while (!isDone()) {
+      const next = time.nextAt()
+      if (next === undefined || next > end) {
+        time.skipTo(end)
+        return
+      }
+      time.step()
+      await settle()
+    }
+  }
+
+  async function run(): Promise<Outcome> {
+    network.setConditions(scenario.network)
+    for (const { index, disk } of machines) disk.setConditions(disksNow[index]!)
+    const starts = prng.split('starts')
+    for (const machine of machines) time.after(starts.between(0, START_SPREAD_MS), machine.start)
+    for (const { atSeconds, ...action } of scenario.steps) {
+      time.at(EPOCH_MS + 1_000 * atSeconds, () => perform(action as Action))
+    }
+    scheduleTransaction()
+    const isBroken = (): boolean => checks.violations.length > 0
+    await runUntil(EPOCH_MS + 1_000 * scenario.healAfterSeconds, isBroken)
+    const heightAtHealing = checks.height
+    const failuresBefore = failures
+    heal()
+    const from = healedAt!
+    const bound = scenario.expect.recoveryPeriodsMax * periodMs
+    await runUntil(from + bound, () => checks.height > heightAtHealing || isBroken())
+    const recoveryMs = checks.height > heightAtHealing ? time.now() - from : undefined
+    const target = heightAtHealing + scenario.blocksAfterHealing
+    const honest = machines.filter(({ isHonest }) => isHonest)
+    const headOf = (machine: Machine): number => machine.node?.chain.head().header.number ?? 0
+    if (recoveryMs !== undefined) {
+      const patience = scenario.blocksAfterHealing * PERIODS_EACH * periodMs + 2 * TIMEOUT_MAX_MS
+      await runUntil(
+        time.now() + patience,
+        () => isBroken() || honest.every((machine) => headOf(machine) >= target),
+      )
+    }
+    const missing: Violation[] = []
+    const complain = (rule: Violation['rule'], text: string): void =>
+      void missing.push({ rule, at: time.now(), text })
+    if (!isBroken()) {
+      compareAll(honest)
+      if (heightAtHealing < scenario.expect.blocksBeforeHealing) {
+        complain('L1', `${heightAtHealing} blocks before the healing, too few`)
+      }
+      if (recoveryMs === undefined) {
+        complain('L1', `no block within ${bound / 1_000} s after the healing`)
+      }
+      for (const machine of honest) {
+        const height = headOf(machine)
+        if (recoveryMs !== undefined && height < target) {
+          complain(
+            'L2',
+            `${machine.name} is at ${height}, although it should have got to ${target}`,
+          )
+        }
+      }
+      if (isWrong) complain('L3', 'a node stopped by itself, although its disk was well')
+      if (failures > failuresBefore) complain('L3', 'a node stopped by itself after the healing')
+    }
+    for (const machine of machines) machine.kill()
+    return {
+      violations: [...checks.violations, ...missing],
+      digest: transcript.digest(),
+      heightAtHealing,
+      height: checks.height,
+      recoveryMs,
+      recoveryPeriods: recoveryMs === undefined ? undefined : recoveryMs / periodMs,
+      roundsLost: checks.roundsLost,
+      virtualSeconds: (time.now() - EPOCH_MS) / 1_000,
+      transactions,
+      messages: network.counts.sent,
+      failures,
+      heights: machines.map(headOf),
+      intervals,
+      evidence,
+    }
+  }
+
+  function compareAll(honest: readonly Machine[]): void {
+    const chains = new Map<Address, Chain>()
+    for (const { address, node } of honest) if (node) chains.set(address, node.chain)
+    checks.compareChains(chains)
+  }
+
+  return { run }
+}
+
+function signerOf(key: Uint8Array, address: Address, crypto: Secp256k1): Signer {
+  return {
+    address,
+    sign: (hash) => {
+      const { r, s, yParity } = crypto.sign(hash, key)
+      return concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32), Uint8Array.of(yParity))
+    },
+  }
+}
