@@ -10,9 +10,7 @@ import {
   type Block,
   type Chain,
   type ChainPart,
-  createSingleSealScheme,
   decodeBlock,
-  decodeExtraData,
   type Measure,
   openChain,
   parseGenesis,
@@ -21,7 +19,7 @@ import {
   signingHash,
   splitRlpSequence,
 } from '@vellum/ledger'
-import { loadSystemCrypto, openLevel } from '@vellum/node'
+import { loadSystemCrypto, openLevel, schemeOf } from '@vellum/node'
 
 /** Milliseconds for all measured blocks. */
 export interface Cost {
@@ -55,8 +53,7 @@ async function importBlocks(from: string, warm: number): Promise<Cost> {
     }
     return result.finally(() => note(part, performance.now() - start)) as T
   }
-  const validator = decodeExtraData(genesis.extraData).validators[0]!
-  const scheme = createSingleSealScheme({ validator, crypto })
+  const scheme = schemeOf(genesis, crypto)
   const chain = await openChain({
     genesis,
     disk,

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
+import { proposalFields, withSeals } from '@vellum/consensus'
 import {
   type Address,
   bigIntToBytes,
@@ -26,20 +27,19 @@ import {
 } from '@vellum/evm'
 import {
   addressOfPublicKey,
+  commitHash,
   createMemoryKeyValue,
   createPool,
-  createSingleSealer,
   encodeExtraData,
   formatGenesis,
   type Genesis,
   openChain,
   parseGenesis,
-  type Sealer,
   type SignedTransaction,
   signTransaction,
   type Transaction,
 } from '@vellum/ledger'
-import { loadSystemCrypto, openLevel } from '@vellum/node'
+import { loadSystemCrypto, openLevel, schemeOf, signerOf } from '@vellum/node'
 import { compile } from './compile.ts'
 import type { Cost } from './ledger-import.ts'
 import type { Report, Row, RunOptions } from './table.ts'
@@ -58,7 +58,7 @@ const keys = Array.from({ length: SENDERS }, (_, i) => keccak256(bigIntToBytes(B
 const senders = keys.map((key) => addressOfPublicKey(crypto.publicKey(key)))
 const validatorKey = keccak256(new TextEncoder().encode('validator'))
 const validator = addressOfPublicKey(crypto.publicKey(validatorKey))
-const sealer: Sealer = createSingleSealer({ validator, crypto, key: validatorKey })
+const signer = signerOf(validatorKey, crypto)
 const TOKEN: Address = createAddress(validator, 0n)
 const LICENCE: Address = createAddress(validator, 1n)
 
@@ -146,7 +146,7 @@ async function makeBlocks(from: Genesis, kind: Kind, count: number): Promise<Uin
     genesis: from,
     disk: createMemoryKeyValue(),
     crc32,
-    scheme: sealer,
+    scheme: schemeOf(from, crypto),
     crypto,
     retainedBlocks: undefined,
   })
@@ -163,12 +163,18 @@ async function makeBlocks(from: Genesis, kind: Kind, count: number): Promise<Uin
       pool.add(tx)
       transactions.push(tx)
     }
-    const parent = chain.head().header
-    const fields = sealer.fields(parent)
+    const fields = proposalFields({
+      proposer: validator,
+      validators: [validator],
+      round: 0,
+      vote: undefined,
+    })
     const built = chain.build(pool, { timestamp: n + 1, fields, gasLimitTarget: GAS_LIMIT })
-    if (built.transactions.length !== BLOCK_TRANSACTIONS) throw new Error('a block is not full')
+    const { header, transactions: included } = built.block
+    if (included.length !== BLOCK_TRANSACTIONS) throw new Error('a block is not full')
     if (built.outcome.receipts.some(({ status }) => status !== 1)) throw new Error('a call failed')
-    await chain.append(chain.sealed(built, sealer.seal(built.header)))
+    const seal = signer.sign(commitHash(header))
+    await chain.append(chain.sealed(built, withSeals(header, [seal])))
     pool.settle(transactions)
     blocks.push(chain.encodedBlock(n + 1)!)
   }
@@ -184,7 +190,7 @@ async function importBlocks(from: Genesis, blocks: readonly Uint8Array[]): Promi
       genesis: from,
       disk,
       crc32,
-      scheme: sealer,
+      scheme: schemeOf(from, crypto),
       crypto,
       retainedBlocks: undefined,
     })

@@ -18,10 +18,12 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { proposalFields, withSeals } from '@vellum/consensus'
 import { type Address, bytesToHex, hexToBytes, keccak256 } from '@vellum/evm'
 import {
   addressOfPublicKey,
   type Chain,
+  commitHash,
   encodeExtraData,
   encodeReceipt,
   LedgerError,
@@ -39,8 +41,7 @@ import {
   type NodePorts,
   openDataDirectory,
   parseConfig,
-  schemeOf,
-  sealerOf,
+  signerOf,
   type VellumNode,
   verifyLevelFiles,
 } from '@vellum/node'
@@ -63,7 +64,7 @@ const extraData = encodeExtraData({
   seals: [],
 })
 const genesis = parseGenesis(devGenesis(bytesToHex(extraData)))
-const sealer = sealerOf(genesis, validatorKey, crypto)
+const signer = signerOf(validatorKey, crypto)
 const silent: NodePorts['log'] = {
   error: () => {},
   warn: () => {},
@@ -89,8 +90,8 @@ async function open(directory: string): Promise<OpenNode> {
         blocks: parseConfig({}).blocks,
         retainedBlocks: undefined,
         genesis,
-        scheme: schemeOf(genesis, crypto),
-        sealer: undefined,
+        consensus: parseConfig({}).consensus,
+        signer: undefined,
         clientVersion: 'test',
       },
       {
@@ -148,11 +149,18 @@ async function grow({ chain, pool }: VellumNode, from: number, to: number): Prom
     const parent = chain.head().header
     const built = chain.build(pool, {
       timestamp: number,
-      fields: sealer.fields(parent),
+      fields: proposalFields({
+        proposer: signer.address,
+        validators: [signer.address],
+        round: 0,
+        vote: undefined,
+      }),
       gasLimitTarget: parent.gasLimit,
     })
-    expect(built.transactions).toHaveLength(BLOCK_TRANSACTIONS)
-    await chain.append(chain.sealed(built, sealer.seal(built.header)))
+    const { header, transactions } = built.block
+    expect(transactions).toHaveLength(BLOCK_TRANSACTIONS)
+    const seal = signer.sign(commitHash(header))
+    await chain.append(chain.sealed(built, withSeals(header, [seal])))
     contracts.push(created(chain, number))
   }
 }

@@ -40,7 +40,23 @@ export {
 } from './proposed-block.ts'
 export { type ProposerQuestion, proposerOf } from './proposer.ts'
 export { earlyRoundChangeCount, faultsTolerated, quorum, voteMajority } from './quorum.ts'
+export {
+  createQbftScheme,
+  proposalFields,
+  type QbftReason,
+  type QbftScheme,
+  type QbftSchemeOptions,
+} from './scheme.ts'
 export { initialState, step } from './step.ts'
+export {
+  initialSyncState,
+  type SyncEffect,
+  type SyncEvent,
+  type SyncPeer,
+  type SyncState,
+  type SyncTransition,
+  stepSync,
+} from './sync.ts'
 export { roundTimeoutMs } from './timeout.ts'
 export {
   CONSENSUS_LIMITS,

@@ -118,7 +118,7 @@ function uponNewHead(turn: Turn, event: Event & { type: 'newHead' }): void {
   }
   if (!takesPart(turn)) return
   const { settings } = turn.env
-  const dueMs = Math.max(untilDueMs(turn, at), event.gatherMs ?? 0)
+  const dueMs = Math.max(untilDueMs(turn, at), event.restMs)
   setTimer(turn, 'block', 0, dueMs)
   if (settings.heartbeatMs > 0) {
     setTimer(turn, 'heartbeat', 0, Math.max(settings.heartbeatMs, dueMs))
@@ -127,10 +127,10 @@ function uponNewHead(turn: Turn, event: Event & { type: 'newHead' }): void {
   for (const received of waiting?.values() ?? []) uponMessage(turn, received)
 }
 
-/** Milliseconds until the next block may come. */
+/** Milliseconds until the next block may come: its timestamp is legal then. */
 function untilDueMs({ state, env }: Turn, at: number): number {
-  const { blockPeriodSeconds, blockPeriodMs } = env.settings
-  if (blockPeriodSeconds === 0) return blockPeriodMs
+  const { blockPeriodSeconds } = env.settings
+  if (blockPeriodSeconds === 0) return 0
   const dueMs = (state.head.timestamp + blockPeriodSeconds) * 1_000 - at
   // A quorum has seen the head's time pass, so whoever must wait longer has a slow clock.
   return Math.min(Math.max(0, dueMs), (blockPeriodSeconds + 1) * 1_000)

@@ -54,8 +54,8 @@ export type Event =
       /** The set in force for the next block, ascending. */
       readonly validators: readonly Address[]
       readonly records?: readonly VoteRecord[]
-      /** Most milliseconds to gather transactions before the next block; 0: none. */
-      readonly gatherMs?: number
+      /** Least milliseconds until the next block, for rhythms finer than seconds; 0: at once. */
+      readonly restMs: number
     }
   | { readonly type: 'message'; readonly from: Address; readonly message: Message }
   | {
@@ -176,8 +176,6 @@ export interface ConsensusSettings {
   readonly requestTimeoutMaxMs: number
   /** Seconds from one timestamp to the next at least; 0: blocks may share one. From the genesis. */
   readonly blockPeriodSeconds: number
-  /** Least milliseconds from one block to the next where `blockPeriodSeconds` is 0. */
-  readonly blockPeriodMs: number
   /** Milliseconds without work after which an empty block is made; 0: never. */
   readonly heartbeatMs: number
   /** Send proposals and round changes with the fourth item of Besu 26.1. */
@@ -271,4 +269,12 @@ export const CONSENSUS_LIMITS = {
   voteBytesMax: 4_096,
   /** Validators of one chain. */
   validatorsMax: 128,
+  /** Blocks asked for at once. */
+  syncBlocksMax: 128,
+  /** Bytes of blocks in one answer, unless the first alone is larger. */
+  syncBytesMax: 4_194_304,
+  /** Peers whose heads are remembered. */
+  syncPeersMax: 256,
+  /** Milliseconds that a validator leaves a gap of one block to consensus. */
+  syncGraceMs: 400,
 } as const

@@ -28,7 +28,7 @@ import {
   encodeHeader,
   type Header,
 } from './block.ts'
-import { type BuildRequest, type BuiltBlock, buildBlock } from './build.ts'
+import { type BuildRequest, buildBlock } from './build.ts'
 import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { isRefusal, LedgerError } from './error.ts'
@@ -118,12 +118,14 @@ export interface Chain {
   stateAt(number: number): StateView
   /** The state at the head. */
   state(): StateView
-  /** Validates a block on top of the head and runs it; its seal and every root are checked. */
+  /** Validates a block on top of the head and runs it; its seals and every root are checked. */
   execute(block: Block): Verdict & { readonly executed?: ExecutedBlock }
+  /** The same for a block that is still to be decided: without seals. */
+  executeProposal(block: Block): Verdict & { readonly executed?: ExecutedBlock }
   /** A block of our own on top of the head, complete but for its seals. */
-  build(pool: Pool, request: Omit<BuildRequest, 'parent' | 'parentHash' | 'rules'>): BuiltBlock
-  /** A built block that has got its seals. */
-  sealed(built: BuiltBlock, header: Header): ExecutedBlock
+  build(pool: Pool, request: Omit<BuildRequest, 'parent' | 'parentHash' | 'rules'>): ExecutedBlock
+  /** An executed block that has got its seals, and the round in which it got them. */
+  sealed(executed: ExecutedBlock, header: Header): ExecutedBlock
   /** Writes the block and makes it the head. @throws what the disk throws; the chain must not go on then */
   append(executed: ExecutedBlock): Promise<void>
   /** Called after each append, in order. Returns the way to stop. */
@@ -281,7 +283,16 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     blockHash: (number: number): Hash => hashAt(number) ?? ZERO_HASH,
   })
 
-  function execute(block: Block): Verdict & { executed?: ExecutedBlock } {
+  const ancestor = (number: number): Header => {
+    const found = header(number)
+    if (found === undefined) throw new Error(`block ${number} is not an ancestor`)
+    return found.header
+  }
+
+  function execute(
+    block: Block,
+    verifySeals: SealScheme['verify'],
+  ): Verdict & { executed?: ExecutedBlock } {
     const { header } = block
     if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
     try {
@@ -289,7 +300,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       const body = encodeBody(block)
       const verdicts = [
         () => verifyHeader(header, head.header, rules),
-        () => scheme.verify(header, head.header),
+        () => verifySeals(header, head.header, ancestor),
         () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
       ]
       for (const verify of verdicts) {
@@ -391,10 +402,16 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       return state.at(number, named.header.stateRoot)
     },
     state: () => state.head(),
-    execute,
+    execute: (block) => execute(block, scheme.verify),
+    executeProposal: (block) => execute(block, scheme.verifyUnsealed),
     build: (pool, request) => {
       const rules = rulesAt(head.header.number + 1, request.timestamp)
-      return buildBlock(
+      const {
+        header,
+        transactions,
+        outcome,
+        state: prepared,
+      } = buildBlock(
         { ...request, parent: head.header, parentHash: head.hash, rules },
         {
           ...executionPorts(rules.fork),
@@ -402,17 +419,11 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
           prepare: (out, height) => state.prepare(out.changes, height),
         },
       )
+      const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
+      const block: Block = { header, transactions, ommers: [], withdrawals }
+      return { block, hash: scheme.hash(header), outcome, state: prepared, body: encodeBody(block) }
     },
-    sealed: (built, sealedHeader) => {
-      const block: Block = {
-        header: sealedHeader,
-        transactions: built.transactions,
-        ommers: [],
-        withdrawals: sealedHeader.withdrawalsRoot === undefined ? undefined : [],
-      }
-      const { outcome, state } = built
-      return { block, hash: scheme.hash(sealedHeader), outcome, state, body: encodeBody(block) }
-    },
+    sealed: (executed, header) => ({ ...executed, block: { ...executed.block, header } }),
     append,
     onHead: (listener) => {
       listeners.add(listener)

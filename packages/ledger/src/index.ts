@@ -70,7 +70,13 @@ export {
   type BlockOutcome,
   beginBlock,
 } from './execute-block.ts'
-export { decodeExtraData, type ExtraData, encodeExtraData } from './extra-data.ts'
+export {
+  decodeExtraData,
+  type ExtraData,
+  encodeExtraData,
+  SEAL_SIZE,
+  VANITY_SIZE,
+} from './extra-data.ts'
 export {
   type BlobSchedule,
   blobBaseFee,
@@ -157,14 +163,11 @@ export { blockRules, type ChainRules } from './rules.ts'
 export {
   type ConsensusFields,
   commitHash,
-  createSingleSealer,
-  createSingleSealScheme,
   FOREIGN,
   QBFT_MIX_HASH,
   qbftHash,
-  type Sealer,
+  type ReadAncestor,
   type SealScheme,
-  type SingleSealOptions,
   type Verdict,
 } from './seal.ts'
 export { SIMULATION_LIMITS, type SimulationLimits, type SimulatorPorts } from './simulation.ts'

@@ -7,7 +7,6 @@ import {
   type Chain,
   createMemoryKeyValue,
   createPool,
-  createSingleSealer,
   decodeBlock,
   type ExecutedBlock,
   encodeExtraData,
@@ -17,21 +16,17 @@ import {
   type Pool,
   parseGenesis,
   recoverSender,
-  type Sealer,
   type SignedTransaction,
   signTransaction,
   type Transaction,
 } from '../src/index.ts'
+import { createOneSigner } from './one-signer.ts'
 
 const crypto = createSecp256k1()
 const keyOf = (n: number): Uint8Array => new Uint8Array(32).fill(n)
 const addressOf = (n: number): Address => addressOfPublicKey(crypto.publicKey(keyOf(n)))
 const VALIDATOR = 9
-const sealer: Sealer = createSingleSealer({
-  validator: addressOf(VALIDATOR),
-  crypto,
-  key: keyOf(VALIDATOR),
-})
+const sealer = createOneSigner(addressOf(VALIDATOR), keyOf(VALIDATOR), crypto)
 
 const GENESIS: Genesis = parseGenesis({
   config: {
@@ -100,10 +95,10 @@ function build(chain: Chain, pool: Pool): ExecutedBlock {
   const parent = chain.head().header
   const built = chain.build(pool, {
     timestamp: parent.timestamp + 1,
-    fields: sealer.fields(parent),
+    fields: sealer.fields,
     gasLimitTarget: parent.gasLimit,
   })
-  return chain.sealed(built, sealer.seal(built.header))
+  return chain.sealed(built, sealer.seal(built.block.header))
 }
 
 async function grow(
@@ -341,7 +336,7 @@ describe('chain: blocks of others', () => {
   })
 
   function reseal({ header }: Block): Block['header'] {
-    return sealer.seal({ ...header, extraData: sealer.fields(header).extraData })
+    return sealer.seal({ ...header, extraData: sealer.fields.extraData })
   }
 })
 
@@ -390,10 +385,10 @@ describe('building', () => {
     const parent = chain.head().header
     const built = chain.build(pool, {
       timestamp: 1,
-      fields: sealer.fields(parent),
+      fields: sealer.fields,
       gasLimitTarget: parent.gasLimit,
       isLate: () => ++asked > 2,
     })
-    expect(built.transactions).toHaveLength(2)
+    expect(built.block.transactions).toHaveLength(2)
   })
 })

@@ -1,5 +1,6 @@
 /** What the RPC facade asks, answered out of chain, pool and simulator. */
 
+import type { SyncState } from '@vellum/consensus'
 import { type Address, isAtLeast } from '@vellum/evm'
 import {
   blobBaseFee,
@@ -13,7 +14,7 @@ import {
   type Secp256k1,
   type SignedTransaction,
 } from '@vellum/ledger'
-import type { Backend, BlockFees, PoolContent } from '@vellum/rpc'
+import type { Backend, BlockFees, PoolContent, SyncProgress } from '@vellum/rpc'
 import type { Intake } from './intake.ts'
 import type { Clock } from './ports.ts'
 
@@ -25,6 +26,9 @@ export interface BackendOptions {
   readonly intake: Intake
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
+  readonly peerCount: () => number
+  /** How catching up stands; undefined without a network. */
+  readonly syncing: () => SyncState | undefined
 }
 
 export function createBackend(options: BackendOptions): Backend {
@@ -33,9 +37,8 @@ export function createBackend(options: BackendOptions): Backend {
     node: {
       chainId: chain.genesis.chainId,
       clientVersion,
-      // One validator, no network yet.
-      peerCount: () => 0,
-      syncing: () => undefined,
+      peerCount: options.peerCount,
+      syncing: () => progressOf(options.syncing()),
     },
     chain: {
       head: chain.head,
@@ -67,6 +70,14 @@ export function createBackend(options: BackendOptions): Backend {
       nowMs: () => clock.elapsed(),
     }),
   }
+}
+
+/** A gap of one block is the next one being agreed on: nobody calls that catching up. */
+function progressOf(sync: SyncState | undefined): SyncProgress | undefined {
+  if (sync?.startedAt === undefined) return undefined
+  const highestBlock = Math.max(...[...sync.peers.values()].map(({ height }) => height))
+  if (highestBlock - sync.height < 2) return undefined
+  return { startingBlock: sync.startedAt, currentBlock: sync.height, highestBlock }
 }
 
 function feesOf(

@@ -27,6 +27,12 @@ export interface NodeConfig {
     /** Gas limit that blocks move to; undefined keeps that of the genesis block. */
     readonly gasLimit: number | undefined
   }
+  readonly consensus: {
+    /** Most milliseconds of a round: the timeout doubles each round up to it. The same on all nodes. */
+    readonly requestTimeoutMaxMs: number
+    /** Form in which proposals and round changes are sent; both are read. */
+    readonly encoding: 'three items' | 'four items'
+  }
   readonly rpc: {
     readonly host: string
     /** TCP port; 0 lets the system choose. */
@@ -93,6 +99,10 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     heartbeatMs: withDefault(60_000, whole(0, 24 * HOUR_MS)),
     buildMs: withDefault(200, whole(10, 60_000)),
     gasLimit: optional(whole(5_000, Number.MAX_SAFE_INTEGER)),
+  }),
+  consensus: section<NodeConfig['consensus']>({
+    requestTimeoutMaxMs: withDefault(60_000, whole(100, HOUR_MS)),
+    encoding: withDefault('three items', oneOf(['three items', 'four items'] as const)),
   }),
   rpc: section<NodeConfig['rpc']>({
     host: text('127.0.0.1'),

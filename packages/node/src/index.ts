@@ -17,11 +17,18 @@ export { type LevelKeyValue, openLevel } from './host/level.ts'
 export { type LevelFilesReport, verifyLevelFiles } from './host/level-files.ts'
 export { createRecoveryPool, type RecoveryPool } from './host/recovery-pool.ts'
 export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
-export { createNode, type NodeOptions, type VellumNode } from './node.ts'
+export {
+  createNode,
+  type Evidence,
+  type NodeConsensus,
+  type NodeOptions,
+  type VellumNode,
+} from './node.ts'
 export type {
   CancelTimer,
   Channel,
   Clock,
+  ConsensusObserver,
   HeadWitness,
   LogFields,
   Logger,
@@ -36,4 +43,4 @@ export type {
   TransportHandlers,
   VoteLog,
 } from './ports.ts'
-export { schemeOf, sealerOf, validatorOf } from './sealing.ts'
+export { qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'

@@ -12,7 +12,9 @@ import {
   decodePooledBlobTransaction,
   decodeTransaction,
   hasBlobSidecar,
+  isRefusal,
   LedgerError,
+  type LedgerErrorCode,
   type Pool,
   recoverSender,
   type Secp256k1,
@@ -30,6 +32,8 @@ export interface Intake {
    * @throws LedgerError why it is refused; the same if the promise rejects
    */
   submit(encoded: Uint8Array): Hash | Promise<Hash>
+  /** The same for one that a peer has passed on: `known` if it is of no use here, for whatever reason. */
+  takeFromPeer(encoded: Uint8Array): Promise<'new' | 'known' | 'forged'>
 }
 
 export interface IntakePorts {
@@ -39,7 +43,18 @@ export interface IntakePorts {
   readonly timers: Timers
   /** Threads; undefined where there is one core only. */
   readonly recovery: SignerRecovery | undefined
+  /** Told of what a client gave us, once it is in the pool: the peers should have it, too. */
+  readonly onSubmitted?: (encoded: Uint8Array) => void
 }
+
+/** Refusals that no honest node passes on: it would have made them itself. */
+const FORGED: ReadonlySet<LedgerErrorCode> = new Set([
+  'LEDGER_RLP_INVALID',
+  'LEDGER_SIGNATURE_INVALID',
+  'LEDGER_TRANSACTION_INVALID',
+  'LEDGER_TRANSACTION_TYPE_UNKNOWN',
+  'LEDGER_CHAIN_ID',
+] as const)
 
 /** This many transactions in `WINDOW_MS` are recovered on this thread: under a tenth of its time. */
 const QUIET_COUNT = 10
@@ -53,7 +68,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function createIntake({ pool, crypto, clock, timers, recovery }: IntakePorts): Intake {
+export function createIntake(ports: IntakePorts): Intake {
+  const { pool, crypto, clock, timers, recovery, onSubmitted } = ports
   let waiting: Waiting[] = []
   let outstanding = 0
   let windowBegan = Number.NEGATIVE_INFINITY
@@ -115,19 +131,38 @@ export function createIntake({ pool, crypto, clock, timers, recovery }: IntakePo
     }
   }
 
+  function take(encoded: Uint8Array): Hash | Promise<Hash> {
+    const tx = decodeRaw(encoded)
+    if (pool.get(tx.hash) !== undefined) {
+      throw new LedgerError('LEDGER_ALREADY_KNOWN', 'the transaction is waiting already', {
+        hash: tx.hash,
+      })
+    }
+    if (recovery === undefined || isQuiet()) return add(tx)
+    return new Promise((resolve, reject) => {
+      waiting.push({ tx, resolve, reject })
+      if (waiting.length === 1) timers.after(0, () => recoverWaiting(recovery))
+    })
+  }
+
   return {
     submit: (encoded) => {
-      const tx = decodeRaw(encoded)
-      if (pool.get(tx.hash) !== undefined) {
-        throw new LedgerError('LEDGER_ALREADY_KNOWN', 'the transaction is waiting already', {
-          hash: tx.hash,
-        })
+      const taken = take(encoded)
+      if (onSubmitted === undefined) return taken
+      const told = (hash: Hash): Hash => {
+        onSubmitted(encoded)
+        return hash
       }
-      if (recovery === undefined || isQuiet()) return add(tx)
-      return new Promise((resolve, reject) => {
-        waiting.push({ tx, resolve, reject })
-        if (waiting.length === 1) timers.after(0, () => recoverWaiting(recovery))
-      })
+      return taken instanceof Promise ? taken.then(told) : told(taken)
+    },
+    takeFromPeer: async (encoded) => {
+      try {
+        await take(encoded)
+        return 'new'
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        return FORGED.has(error.code) ? 'forged' : 'known'
+      }
     },
   }
 }

@@ -1,37 +1,43 @@
 /**
- * The composition root: chain, pool, producer and backend, put together over ports. Knows no file,
+ * The composition root: chain, pool, consensus, network and backend, put together over ports. Knows no file,
  * socket or clock; `host/` has the real ones.
  */
 
+import type { ConsensusSettings, Message, State } from '@vellum/consensus'
+import type { Address } from '@vellum/evm'
 import {
   type Chain,
   createPool,
+  FOREIGN,
   type Genesis,
   type GenesisAccount,
   openChain,
   type Pool,
-  type Sealer,
-  type SealScheme,
 } from '@vellum/ledger'
 import type { Backend } from '@vellum/rpc'
 import { createBackend } from './backend.ts'
 import type { NodeConfig } from './config.ts'
 import { NodeError } from './error.ts'
 import { createIntake } from './intake.ts'
-import type { NodePorts } from './ports.ts'
-import { createProducer, type Producer } from './producer.ts'
+import { createNetwork, type Network } from './network.ts'
+import { createOperatorVotes, type OperatorVotes } from './operator-votes.ts'
+import type { NodePorts, Signer } from './ports.ts'
+import { createRunner, type Runner } from './runner.ts'
+import { qbftSchemeOf } from './sealing.ts'
+import { createSenderSource } from './senders.ts'
+import { createSpread } from './spread.ts'
+import { createSync, type Sync } from './sync.ts'
 
 export interface NodeOptions {
   readonly blocks: NodeConfig['blocks']
+  readonly consensus: NodeConfig['consensus']
   /** Keep the state of this many blocks behind the head; undefined keeps all (archive). */
   readonly retainedBlocks: number | undefined
   readonly genesis: Genesis
   /** The genesis accounts, where they are not in `genesis.alloc`; read only for a new chain. */
   readonly allocation?: Iterable<GenesisAccount> | undefined
-  /** How the chain's blocks are named and checked. */
-  readonly scheme: SealScheme
-  /** Makes blocks; undefined: this node only serves and imports. */
-  readonly sealer: Sealer | undefined
+  /** The validator's key; undefined: this node follows and serves only. */
+  readonly signer: Signer | undefined
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
 }
@@ -40,12 +46,34 @@ export interface VellumNode {
   readonly chain: Chain
   readonly pool: Pool
   readonly backend: Backend
+  /** undefined on a chain that is not sealed by QBFT. */
+  readonly consensus: NodeConsensus | undefined
   /** Resolves if the node cannot go on: a block could not be made or written. Never rejects. */
   readonly failed: Promise<unknown>
-  start(): void
+  /** Begins to listen, to connect and to make blocks. @throws NodeError if it cannot listen */
+  start(): Promise<void>
   /** Resolves when nothing is being written any more. */
   stop(): Promise<void>
 }
+
+/** How the chain is being agreed on, for status, metrics and operators. */
+export interface NodeConsensus {
+  readonly runner: Runner
+  readonly sync: Sync | undefined
+  readonly network: Network | undefined
+  readonly votes: OperatorVotes
+  /** Pairs of messages with which validators have contradicted themselves; the latest. */
+  readonly evidence: readonly Evidence[]
+}
+
+export interface Evidence {
+  readonly author: Address
+  readonly first: Message
+  readonly second: Message
+}
+
+/** Contradictions kept in memory. */
+const EVIDENCE_MAX = 256
 
 /**
  * Opens the chain (beginning it with its genesis block on an empty disk), compares its head with the
@@ -53,14 +81,15 @@ export interface VellumNode {
  * @throws LedgerError as `openChain`; NodeError NODE_STORE_SHORTENED or NODE_STORE_DAMAGED
  */
 export async function createNode(options: NodeOptions, ports: NodePorts): Promise<VellumNode> {
-  const { blocks, retainedBlocks, genesis, allocation, scheme, sealer, clientVersion } = options
-  const { clock, timers, log, disk, heads, crypto, crc32, recovery } = ports
+  const { retainedBlocks, genesis, allocation, signer, clientVersion } = options
+  const { clock, timers, log, disk, heads, crypto, crc32, recovery, transport } = ports
+  const qbft = qbftSchemeOf(genesis, crypto)
   const chain = await openChain({
     genesis,
     allocation,
     disk,
     crc32,
-    scheme,
+    scheme: qbft ?? FOREIGN,
     crypto,
     retainedBlocks,
   })
@@ -80,29 +109,139 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
     pool.settle(block.transactions)
   })
 
-  const intake = createIntake({ pool, crypto, clock, timers, recovery })
-  const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
-  const producer: Producer | undefined =
-    sealer &&
-    createProducer(blocks, {
-      chain,
-      pool,
-      sealer,
-      clock,
-      timers,
-      log: log.child('producer'),
-      onFailure: fail,
-    })
+  const { promise: failed, resolve: onFailure } = Promise.withResolvers<unknown>()
+  let state: () => State | undefined = () => undefined
+  const isValidator = (peer: Address): boolean => state()?.validators.includes(peer) ?? false
+  const spread = transport && createSpread({ pool, timers, transport, isValidator })
+  const intake = createIntake({
+    pool,
+    crypto,
+    clock,
+    timers,
+    recovery,
+    ...(spread && { onSubmitted: (encoded) => spread.push(encoded) }),
+  })
+  const senders = createSenderSource({ pool, crypto, recovery })
+
+  let consensus: NodeConsensus | undefined
+  if (qbft !== undefined && genesis.qbft !== undefined) {
+    const evidence: Evidence[] = []
+    const votes = createOperatorVotes(genesis.qbft.epochLength)
+    let sync: Sync | undefined
+    let network: Network | undefined
+    const runner = createRunner(
+      { blocks: options.blocks, settings: settingsOf(genesis.qbft, options) },
+      {
+        chain,
+        scheme: qbft,
+        pool,
+        crypto,
+        senders,
+        clock,
+        timers,
+        log: log.child('consensus'),
+        signer,
+        transport,
+        votes: ports.votes,
+        operatorVotes: votes,
+        onFailure,
+        observer: {
+          stepped: (event, effects, next) => ports.observer?.stepped(event, effects, next),
+          advanced: (height) => {
+            transport?.admit(runner.state().validators)
+            network?.advanced(height)
+          },
+          ahead: (peer, height) => sync?.tell({ type: 'peerHead', peer, height }),
+          behind: (peer) => network?.remind(peer),
+          evidence: (first, second) => {
+            log.error('a validator contradicts itself', {
+              author: first.author,
+              kind: first.kind,
+              height: first.payload.height,
+              round: first.payload.round,
+            })
+            if (evidence.length >= EVIDENCE_MAX) evidence.shift()
+            evidence.push({ author: first.author, first, second })
+          },
+        },
+      },
+    )
+    state = runner.state
+    const takesPart = (): boolean => {
+      const { validators, abstainsThrough } = runner.state()
+      return (
+        signer !== undefined && abstainsThrough === undefined && validators.includes(signer.address)
+      )
+    }
+    if (transport !== undefined && spread !== undefined) {
+      sync = createSync({
+        chain,
+        runner,
+        senders,
+        transport,
+        timers,
+        log: log.child('sync'),
+        takesPart,
+        onFailure,
+      })
+      network = createNetwork({
+        chain,
+        runner,
+        sync,
+        spread,
+        intake,
+        transport,
+        clock,
+        timers,
+        log: log.child('network'),
+        clientVersion,
+        onFailure,
+      })
+    }
+    consensus = { runner, sync, network, votes, evidence }
+  }
   return {
     chain,
     pool,
-    backend: createBackend({ chain, pool, crypto, clock, intake, clientVersion }),
+    backend: createBackend({
+      chain,
+      pool,
+      crypto,
+      clock,
+      intake,
+      clientVersion,
+      peerCount: () => transport?.peers().length ?? 0,
+      syncing: () => consensus?.sync?.state(),
+    }),
+    consensus,
     failed,
-    start: () => producer?.start(),
+    start: async () => {
+      consensus?.runner.start()
+      await consensus?.network?.start()
+    },
     stop: async () => {
-      await producer?.stop()
+      await consensus?.network?.stop()
+      await consensus?.sync?.stop()
+      await consensus?.runner.stop()
       await chain.flush()
     },
+  }
+}
+
+/** The genesis says what all nodes must share, the configuration the rest. */
+function settingsOf(
+  qbft: NonNullable<Genesis['qbft']>,
+  { blocks, consensus }: Pick<NodeOptions, 'blocks' | 'consensus'>,
+): ConsensusSettings {
+  return {
+    requestTimeoutMs: qbft.requestTimeoutSeconds * 1_000,
+    requestTimeoutMaxMs: Math.max(
+      consensus.requestTimeoutMaxMs,
+      qbft.requestTimeoutSeconds * 1_000,
+    ),
+    blockPeriodSeconds: qbft.blockPeriodMilliseconds > 0 ? 0 : qbft.blockPeriodSeconds,
+    heartbeatMs: blocks.heartbeatMs,
+    encoding: consensus.encoding,
   }
 }
 

@@ -3,7 +3,7 @@
  * shell (`host/`) has the real ones, tests and the simulator bring their own.
  */
 
-import type { VoteRecord } from '@vellum/consensus'
+import type { Effect, Event, State, VoteRecord } from '@vellum/consensus'
 import type { Address, Hash } from '@vellum/evm'
 import type { Crc32, KeyValue, Secp256k1 } from '@vellum/ledger'
 
@@ -155,4 +155,11 @@ export interface NodePorts {
   readonly transport?: Transport | undefined
   /** undefined where nothing is said to anyone: a chain of one validator, or a node that follows. */
   readonly votes?: VoteLog | undefined
+  /** Sees each step of the consensus engine: metrics, traces, the simulator's checks. */
+  readonly observer?: ConsensusObserver | undefined
+}
+
+/** Must return at once and change nothing. */
+export interface ConsensusObserver {
+  stepped(event: Event, effects: readonly Effect[], state: State): void
 }

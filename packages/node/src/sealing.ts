@@ -1,62 +1,49 @@
-/** Which rules seal a chain, by its genesis; and the sealer for a key that may. */
+/** Which rules seal a chain, by its genesis; and the signer of a key. */
 
-import type { Address } from '@vellum/evm'
+import { createQbftScheme, type QbftScheme } from '@vellum/consensus'
+import { bigIntToBytes, concatBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
-  createSingleSealer,
-  createSingleSealScheme,
   decodeExtraData,
   FOREIGN,
   type Genesis,
-  type Sealer,
   type SealScheme,
   type Secp256k1,
 } from '@vellum/ledger'
 import { NodeError } from './error.ts'
+import type { Signer } from './ports.ts'
 
 /**
- * The scheme of the chain: one validator's seals for a QBFT genesis; for any other, blocks are named
- * by their plain hash, no seal is checked, and this node makes none.
- * @throws NodeError NODE_CONFIG_INVALID for a genesis with more than one validator
+ * The scheme of the chain: QBFT for a genesis that says so; for any other, blocks are named by their
+ * plain hash, no seal is checked, and this node makes none.
+ * @throws NodeError NODE_CONFIG_INVALID for a QBFT genesis that names no validator
  */
 export function schemeOf(genesis: Genesis, crypto: Secp256k1): SealScheme {
-  if (genesis.qbft === undefined) return FOREIGN
-  return createSingleSealScheme({ validator: validatorOf(genesis), crypto })
+  return qbftSchemeOf(genesis, crypto) ?? FOREIGN
 }
 
-/**
- * @param key the validator's private key, 32 bytes
- * @throws NodeError NODE_CONFIG_INVALID if this key does not seal this chain
- */
-export function sealerOf(genesis: Genesis, key: Uint8Array, crypto: Secp256k1): Sealer {
-  if (genesis.qbft === undefined) {
+/** undefined for a genesis without QBFT. @throws as `schemeOf` */
+export function qbftSchemeOf(genesis: Genesis, crypto: Secp256k1): QbftScheme | undefined {
+  if (genesis.qbft === undefined) return undefined
+  if (decodeExtraData(genesis.extraData).validators.length === 0) {
     throw new NodeError(
       'NODE_CONFIG_INVALID',
-      'the genesis has no `config.qbft`: its blocks are made elsewhere; start without --validator',
+      'the genesis names no validator in extraData: nobody could make its first block',
     )
   }
-  const validator = validatorOf(genesis)
-  const address = addressOfPublicKey(crypto.publicKey(key))
-  if (address !== validator) {
-    throw new NodeError(
-      'NODE_CONFIG_INVALID',
-      `the key of --validator is that of ${address}, but the genesis names ${validator}`,
-      { address, validator },
-    )
-  }
-  return createSingleSealer({ validator, crypto, key })
+  return createQbftScheme({
+    config: genesis.qbft,
+    recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] ?? 2),
+  })
 }
 
-/** The chain's only validator. */
-export function validatorOf(genesis: Genesis): Address {
-  const { validators } = decodeExtraData(genesis.extraData)
-  const [validator] = validators
-  if (validator === undefined || validators.length > 1) {
-    throw new NodeError(
-      'NODE_CONFIG_INVALID',
-      `the genesis names ${validators.length} validators in extraData; this version runs chains with exactly one`,
-      { validators: validators.length },
-    )
+/** Signs in this process. @param key the validator's private key, 32 bytes */
+export function signerOf(key: Uint8Array, crypto: Secp256k1): Signer {
+  return {
+    address: addressOfPublicKey(crypto.publicKey(key)),
+    sign: (hash) => {
+      const { r, s, yParity } = crypto.sign(hash, key)
+      return concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32), Uint8Array.of(yParity))
+    },
   }
-  return validator
 }

@@ -16,7 +16,7 @@ import { DEV_ACCOUNTS, devGenesis, devValidatorKey } from '../src/dev-chain.ts'
 import { loadSystemCrypto } from '../src/host/system.ts'
 import { createNode, type VellumNode } from '../src/node.ts'
 import type { Clock, Logger, SignerRecovery, Timers } from '../src/ports.ts'
-import { schemeOf, sealerOf } from '../src/sealing.ts'
+import { signerOf } from '../src/sealing.ts'
 
 export const { crypto } = loadSystemCrypto()
 
@@ -99,8 +99,8 @@ export async function createVirtualNode(
       blocks: { ...parseConfig({}).blocks, ...options.blocks },
       retainedBlocks: undefined,
       genesis,
-      scheme: schemeOf(genesis, crypto),
-      sealer: sealerOf(genesis, devValidatorKey(), crypto),
+      consensus: parseConfig({}).consensus,
+      signer: signerOf(devValidatorKey(), crypto),
       clientVersion: 'test',
     },
     {

@@ -9,7 +9,7 @@ import { NodeError } from '../error.ts'
 import { type GenesisFile, parseGenesisFile } from '../genesis-file.ts'
 import { createNode, type VellumNode } from '../node.ts'
 import type { HeadWitness, Logger } from '../ports.ts'
-import { schemeOf, sealerOf } from '../sealing.ts'
+import { signerOf } from '../sealing.ts'
 import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
 import type { HeadFile } from './head-file.ts'
 import { collecting } from './heap.ts'
@@ -102,11 +102,11 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     const node = await createNode(
       {
         blocks: config.blocks,
+        consensus: config.consensus,
         retainedBlocks,
         genesis,
         allocation: collecting(allocation, COLLECTED_ACCOUNTS),
-        scheme: schemeOf(genesis, crypto),
-        sealer: validatorKey && sealerOf(genesis, validatorKey, crypto),
+        signer: validatorKey && signerOf(validatorKey, crypto),
         clientVersion: CLIENT_VERSION,
       },
       { clock: systemClock, timers: systemTimers, log, disk, heads, crc32, crypto, recovery },

@@ -4,13 +4,12 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { bytesToHex } from '@vellum/evm'
-import { addressOfPublicKey, encodeExtraData, type Genesis } from '@vellum/ledger'
+import { addressOfPublicKey, decodeExtraData, encodeExtraData, type Genesis } from '@vellum/ledger'
 import { createRpc, type RpcServer, startServer } from '@vellum/rpc'
 import type { NodeConfig } from '../config.ts'
 import { DEV_ACCOUNTS, DEV_CHAIN_ID, devGenesis, devValidatorKey } from '../dev-chain.ts'
 import { NodeError } from '../error.ts'
 import type { Logger } from '../ports.ts'
-import { validatorOf } from '../sealing.ts'
 import { type CommandPorts, writeGenesisFile } from './chain-commands.ts'
 import { genesisPath } from './data-directory.ts'
 import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
@@ -42,7 +41,7 @@ export async function runNode(ports: StartPorts): Promise<number> {
   }
   // Asked for before the banner says that the node is there to be stopped.
   const stopping = stopSignal()
-  local.node.start()
+  await local.node.start()
   for (const line of banner(local, { config, server, isDev, openedMs })) ports.print(line)
 
   const failure = await Promise.race([stopping, local.node.failed])
@@ -96,7 +95,8 @@ async function beginDevChain(dataDir: string): Promise<void> {
 function isDevChain(genesis: Genesis): boolean {
   if (genesis.qbft === undefined || genesis.chainId !== BigInt(DEV_CHAIN_ID)) return false
   const { crypto } = loadSystemCrypto()
-  return validatorOf(genesis) === addressOfPublicKey(crypto.publicKey(devValidatorKey()))
+  const { validators } = decodeExtraData(genesis.extraData)
+  return validators[0] === addressOfPublicKey(crypto.publicKey(devValidatorKey()))
 }
 
 async function loadValidatorKey(ports: StartPorts): Promise<Uint8Array | undefined> {

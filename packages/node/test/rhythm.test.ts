@@ -2,7 +2,7 @@ import { createMemoryKeyValue } from '@vellum/ledger'
 import { describe, expect, it } from 'vitest'
 import { createVirtualNode } from './virtual-node.ts'
 
-describe('the producer', () => {
+describe('the rhythm of a validator that is alone', () => {
   it('makes a block as soon as a transaction waits, and none before', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode()
     node.start()

@@ -1,0 +1,519 @@
+/**
+ * Drives the QBFT engine of one chain: takes one event from the mailbox at a time, steps, performs the
+ * effects in order. The only place where blocks are appended, so nothing else needs a lock.
+ *
+ * `persist` and `commit` are awaited before what follows them; building is done on the spot; checking
+ * another's block may wait for its senders and comes back as an event. A block is executed once: what
+ * was built or checked is kept by its hash until the head moves, and the commit only writes it.
+ */
+
+import {
+  CONSENSUS_LIMITS,
+  ConsensusError,
+  type ConsensusSettings,
+  decodeMessage,
+  type Effect,
+  type Env,
+  type Event,
+  encodeMessage,
+  initialState,
+  type Message,
+  outlineOf,
+  type ProposedBlock,
+  proposalFields,
+  proposedBlock,
+  type QbftScheme,
+  type RejectReason,
+  type State,
+  step,
+  type TimerName,
+  type VoteRecord,
+  withSeals,
+} from '@vellum/consensus'
+import { type Address, bytesToHex, type Hash } from '@vellum/evm'
+import {
+  type Block,
+  type Cache,
+  type Chain,
+  createCache,
+  decodeBody,
+  type ExecutedBlock,
+  isRefusal,
+  LedgerError,
+  type Pool,
+  type Secp256k1,
+  type Verdict,
+} from '@vellum/ledger'
+import type { NodeConfig } from './config.ts'
+import { createMailbox, type Letter } from './mailbox.ts'
+import type { OperatorVotes } from './operator-votes.ts'
+import type {
+  CancelTimer,
+  Clock,
+  Logger,
+  PeerAddress,
+  Signer,
+  Timers,
+  Transport,
+  VoteLog,
+} from './ports.ts'
+import type { SenderSource } from './senders.ts'
+
+export interface Runner {
+  /** Begins with the chain's head. */
+  start(): void
+  /** Resolves when what is being written is durable. Nothing is made or appended afterwards. */
+  stop(): Promise<void>
+  /** A consensus frame of a peer. */
+  receive(letter: Letter): void
+  peerUp(peer: PeerAddress): void
+  peerDown(peer: PeerAddress): void
+  /** Our head has reached that of the peers: an abstention may end above it. */
+  caughtUp(height: number): void
+  /**
+   * Verifies, executes and appends a sealed block in its turn; one that the chain has already is fine.
+   * Rejects if the node cannot go on.
+   */
+  importBlock(block: Block): Promise<Verdict>
+  /** The engine's state, for status and metrics. */
+  state(): State
+}
+
+export interface RunnerOptions {
+  readonly settings: ConsensusSettings
+  readonly blocks: NodeConfig['blocks']
+}
+
+export interface RunnerPorts {
+  readonly chain: Chain
+  readonly scheme: QbftScheme
+  readonly pool: Pool
+  readonly crypto: Secp256k1
+  readonly senders: SenderSource
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Logger
+  readonly signer: Signer | undefined
+  readonly transport: Pick<Transport, 'send' | 'penalise'> | undefined
+  readonly votes: VoteLog | undefined
+  readonly operatorVotes: OperatorVotes
+  readonly observer: RunnerObserver
+  /** Told once, when a block could not be made or written, or a vote not kept: the node must stop. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Who else wants to know: sync, announcements, metrics. All calls return at once. */
+export interface RunnerObserver {
+  /** After each step. */
+  stepped(event: Event, effects: readonly Effect[], state: State): void
+  /** A block is durable and the head. */
+  advanced(height: number): void
+  /** A peer speaks of a height above ours. */
+  ahead(peer: PeerAddress, height: number): void
+  /** A peer speaks of a height that is decided. */
+  behind(peer: PeerAddress): void
+  /** Proof that a validator has said two things in one place. */
+  evidence(first: Message, second: Message): void
+}
+
+type Own =
+  | { readonly kind: 'event'; readonly event: Event }
+  | {
+      readonly kind: 'import'
+      readonly block: Block
+      readonly resolve: (verdict: Verdict) => void
+      readonly reject: (error: unknown) => void
+    }
+
+/** From this many transactions in a block on, the next one gathers for the whole of `gatherMs`. */
+const BUSY_COUNT = 100
+/** Timers of the runtime count 31 bits of milliseconds. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+/** Executed blocks kept at one height: one in use, and those of failed rounds. */
+const EXECUTED_MAX = 8
+/** Signers remembered, in each of two generations: a prepare comes again in certificates. */
+const KNOWN_SIGNERS = 4_096
+/** Messages handled before the event loop gets a turn. */
+const LETTERS_IN_A_ROW = 64
+/** A proposal's time may be so far ahead of our clock (qbft.md §13.2). */
+const FUTURE_SECONDS_MAX = 1
+
+/** Faults that only their author can have made; the rest may be the network's, or nobody's. */
+const SEVERE: ReadonlySet<RejectReason> = new Set([
+  'justification is not valid',
+  'block does not fit the proposal',
+  'seal is not the author’s',
+] as const)
+const HARMLESS: ReadonlySet<RejectReason> = new Set(['late', 'duplicate', 'too far ahead'] as const)
+
+export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner {
+  const { settings, blocks } = options
+  const { chain, scheme, pool, crypto, clock, timers, log, signer, transport, votes } = ports
+  const recover = rememberSigners(crypto)
+  const env: Env = {
+    self: signer?.address,
+    settings,
+    sign: (hash) => signer!.sign(hash),
+    recover,
+  }
+  const mailbox = createMailbox<Own>(wake)
+  const timersUnderWay = new Map<TimerName, CancelTimer>()
+  let state: State = initialState(votes?.found !== 'lost')
+  let executed = new Map<Hash, ExecutedBlock>()
+  let isStarted = false
+  let isRunning = false
+  let running: Promise<void> = Promise.resolve()
+  let unsubscribe: (() => void) | undefined
+  let records = votes === undefined || votes.found === 'lost' ? [] : votes.found
+  /** When the last block was begun: so that the first one after a pause comes at once. */
+  let begunAt = Number.NEGATIVE_INFINITY
+  /** Transactions of the last block: how busy it is. */
+  let lastCount = 0
+  /** True after a block took nothing although transactions wait: none of them can run now. */
+  let isStuck = false
+  let isWorkTold = false
+  let telling: CancelTimer | undefined
+
+  function put(event: Event): void {
+    if (isStarted) mailbox.put({ kind: 'event', event })
+  }
+
+  function wake(): void {
+    if (isRunning || !isStarted) return
+    isRunning = true
+    running = run().catch((error: unknown) => {
+      isStarted = false
+      cancelTimers()
+      ports.onFailure(error)
+    })
+  }
+
+  async function run(): Promise<void> {
+    for (let inARow = 1; isStarted; inARow++) {
+      const next = mailbox.take()
+      if (next === undefined) break
+      const work = 'letter' in next ? open(next.letter) : handle(next.own)
+      if (work !== undefined) await work
+      if (inARow % LETTERS_IN_A_ROW === 0) await turn(timers)
+    }
+    isRunning = false
+  }
+
+  /** A peer's frame: what is old or far ahead costs a glance, what is nobody's costs its sender. */
+  function open({ from, bytes }: Letter): Promise<void> | undefined {
+    let message: Message
+    try {
+      const { height, round } = outlineOf(bytes)
+      if (round > CONSENSUS_LIMITS.roundMax) {
+        throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a round above the highest')
+      }
+      if (height + 1 < state.height) return undefined
+      message = decodeMessage(bytes, recover)
+    } catch (error) {
+      if (!(error instanceof ConsensusError || error instanceof LedgerError)) throw error
+      transport?.penalise(from, error.message, 'severe')
+      return undefined
+    }
+    return advance({ type: 'message', from, message })
+  }
+
+  function handle(own: Own): Promise<void> | undefined {
+    if (own.kind === 'event') return advance(own.event)
+    return importNow(own.block).then(own.resolve, (error: unknown) => {
+      own.reject(error)
+      throw error
+    })
+  }
+
+  function advance(event: Event): Promise<void> | undefined {
+    const transition = step(state, event, env)
+    state = transition.state
+    ports.observer.stepped(event, transition.effects, state)
+    return perform(transition.effects, 0)
+  }
+
+  /** Performs effects from an index on; a promise only where something must be waited for. */
+  function perform(effects: readonly Effect[], from: number): Promise<void> | undefined {
+    for (let i = from; i < effects.length; i++) {
+      const effect = effects[i]!
+      if (effect.type === 'persist') {
+        const kept = recordsFrom(effects, i)
+        const rest = i + kept.length
+        if (votes === undefined) throw new Error('a validator among others needs its vote log')
+        return votes.append(kept).then(() => perform(effects, rest))
+      }
+      if (effect.type === 'commit') {
+        return commit(effect.block, effect.seals).then(() => perform(effects, i + 1))
+      }
+      start(effect)
+    }
+    return undefined
+  }
+
+  function start(effect: Exclude<Effect, { type: 'persist' | 'commit' }>): void {
+    switch (effect.type) {
+      case 'send':
+      case 'relay': {
+        if (transport === undefined) return
+        const frame = encodeMessage(effect.message)
+        for (const peer of effect.to) transport.send(peer, 'consensus', frame)
+        return
+      }
+      case 'setTimer':
+        return setTimer(effect)
+      case 'buildBlock':
+        return build(effect.height, effect.round)
+      case 'checkBlock':
+        return check(effect.height, effect.round, effect.block)
+      case 'fetchBlocks':
+        return ports.observer.ahead(effect.from, effect.height)
+      case 'announceHead':
+        return ports.observer.behind(effect.to)
+      case 'evidence':
+        return ports.observer.evidence(effect.first, effect.second)
+      case 'reject':
+        if (HARMLESS.has(effect.reason)) return
+        transport?.penalise(
+          effect.from,
+          effect.reason,
+          SEVERE.has(effect.reason) ? 'severe' : 'slight',
+        )
+        return
+    }
+  }
+
+  function setTimer({ timer, height, round, afterMs }: Effect & { type: 'setTimer' }): void {
+    timersUnderWay.get(timer)?.()
+    const cancel = timers.after(Math.min(Math.ceil(afterMs), TIMER_MS_MAX), () => {
+      timersUnderWay.delete(timer)
+      put({ type: 'timeout', timer, height, round })
+    })
+    timersUnderWay.set(timer, cancel)
+  }
+
+  function cancelTimers(): void {
+    for (const cancel of timersUnderWay.values()) cancel()
+    timersUnderWay.clear()
+  }
+
+  function build(height: number, round: number): void {
+    const parent = chain.head().header
+    if (parent.number + 1 !== height) return
+    begunAt = clock.elapsed()
+    const timestamp = Math.max(
+      parent.timestamp + settings.blockPeriodSeconds,
+      Math.floor(clock.now() / 1000),
+    )
+    const { validators } = state
+    const proposer = signer!.address
+    const vote = ports.operatorVotes.voteFor({
+      height,
+      proposer,
+      state: scheme.validatorsAfter(parent.number, ancestor),
+    })
+    const built = chain.build(pool, {
+      timestamp,
+      fields: proposalFields({ proposer, validators, round, vote }),
+      gasLimitTarget: BigInt(blocks.gasLimit ?? parent.gasLimit),
+      isLate: () => clock.elapsed() - begunAt > blocks.buildMs,
+    })
+    keep(built)
+    put({
+      type: 'blockBuilt',
+      height,
+      round,
+      block: proposedBlock(built.block.header, built.body),
+    })
+  }
+
+  function check(height: number, round: number, block: ProposedBlock): void {
+    begunAt = clock.elapsed()
+    const answer = (verdict: Verdict): void =>
+      put({ type: 'blockChecked', height, round, digest: block.digest, verdict })
+    if (block.header.timestamp > Math.floor(clock.now() / 1000) + FUTURE_SECONDS_MAX) {
+      return answer({ ok: false, reason: 'its time is ahead of our clock' })
+    }
+    if (executed.has(block.hash)) return answer({ ok: true })
+    const whole = withSenders(block)
+    if (whole instanceof Promise) {
+      whole.then((found) => answer(executeProposal(found)), ports.onFailure)
+    } else {
+      answer(executeProposal(whole))
+    }
+  }
+
+  /** The block with its senders recovered; undefined if its body cannot be decoded or was not signed. */
+  function withSenders(block: ProposedBlock): Block | undefined | Promise<Block | undefined> {
+    try {
+      const { transactions, ommers, withdrawals } = decodeBody(block.body)
+      const known = ports.senders.recover(transactions)
+      const whole = (signed: Awaited<typeof known>): Block | undefined =>
+        signed && { header: block.header, transactions: signed, ommers, withdrawals }
+      return known instanceof Promise ? known.then(whole) : whole(known)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return undefined
+    }
+  }
+
+  function executeProposal(block: Block | undefined): Verdict {
+    if (block === undefined) return { ok: false, reason: 'its body is not valid' }
+    const verdict = chain.executeProposal(block)
+    if (verdict.executed !== undefined) keep(verdict.executed)
+    return verdict
+  }
+
+  function keep(block: ExecutedBlock): void {
+    if (executed.size >= EXECUTED_MAX) executed.delete(executed.keys().next().value!)
+    executed.set(block.hash, block)
+  }
+
+  async function commit(block: ProposedBlock, seals: readonly Uint8Array[]): Promise<void> {
+    let found = executed.get(block.hash)
+    if (found === undefined) {
+      // Rounds failed since it was checked, and others took its place.
+      const whole = await withSenders(block)
+      const verdict = executeProposal(whole)
+      found = executed.get(block.hash)
+      if (found === undefined) {
+        throw new Error(`a decided block cannot be executed: ${verdict.ok ? '' : verdict.reason}`)
+      }
+    }
+    await append(chain.sealed(found, withSeals(block.header, seals)))
+  }
+
+  async function importNow(block: Block): Promise<Verdict> {
+    const { number } = block.header
+    if (number <= chain.head().header.number) {
+      const isOurs = chain.hashAt(number) === scheme.hash(block.header)
+      return isOurs ? { ok: true } : { ok: false, reason: 'another block is final at this height' }
+    }
+    const verdict = chain.execute(block)
+    if (verdict.executed === undefined) return verdict
+    await append(verdict.executed)
+    return { ok: true }
+  }
+
+  async function append(block: ExecutedBlock): Promise<void> {
+    await chain.append(block)
+    lastCount = block.block.transactions.length
+    await beginHeight()
+  }
+
+  /** Tells the engine of the head: the one way into a height. */
+  async function beginHeight(): Promise<void> {
+    const { header, hash } = chain.head()
+    executed = new Map()
+    isStuck = header.number > 0 && lastCount === 0 && pool.readyCount > 0
+    isWorkTold = false
+    votes?.release(header.number)
+    await advance({
+      type: 'newHead',
+      at: clock.now(),
+      head: {
+        height: header.number,
+        hash,
+        proposer: header.coinbase,
+        timestamp: header.timestamp,
+      },
+      validators: scheme.validatorsAfter(header.number, ancestor).validators,
+      restMs: restMs(),
+      ...(records.length > 0 && { records }),
+    })
+    records = []
+    ports.observer.advanced(header.number)
+    tellWork()
+  }
+
+  /** Under load transactions gather, the longer the more the last block took. */
+  function restMs(): number {
+    const gatherMs = blocks.gatherMs * Math.min(1, lastCount / BUSY_COUNT)
+    return Math.max(0, begunAt + Math.max(blocks.periodMs, gatherMs) - clock.elapsed())
+  }
+
+  function tellWork(): void {
+    if (isWorkTold || isStuck || pool.readyCount === 0) return
+    isWorkTold = true
+    put({ type: 'work' })
+  }
+
+  const ancestor = (number: number): Block['header'] => {
+    const found = chain.header(number)
+    if (found === undefined) throw new Error(`block ${number} is not an ancestor`)
+    return found.header
+  }
+
+  return {
+    start: () => {
+      isStarted = true
+      unsubscribe = pool.onAdd(() => {
+        isStuck = false
+        // At the next turn: what comes in this one should be in the same block.
+        telling ??= timers.after(0, () => {
+          telling = undefined
+          tellWork()
+        })
+      })
+      // A record above the next height: the database lost blocks that we have voted on since.
+      const next = chain.head().header.number + 1
+      if (records.some(({ height }) => height > next)) {
+        log.error('votes were kept for blocks that the database has lost: this validator abstains')
+        state = initialState(false)
+      }
+      isRunning = true
+      running = beginHeight()
+        .then(run)
+        .catch((error: unknown) => {
+          isStarted = false
+          ports.onFailure(error)
+        })
+    },
+    stop: async () => {
+      isStarted = false
+      unsubscribe?.()
+      telling?.()
+      cancelTimers()
+      await running
+    },
+    receive: (letter) => {
+      if (!mailbox.putLetter(letter)) transport?.penalise(letter.from, 'flood', 'slight')
+    },
+    peerUp: (peer) => put({ type: 'peerUp', peer }),
+    peerDown: (peer) => mailbox.forget(peer),
+    caughtUp: (height) => put({ type: 'caughtUp', height }),
+    importBlock: (block) =>
+      new Promise((resolve, reject) => {
+        if (isStarted) mailbox.put({ kind: 'import', block, resolve, reject })
+        else resolve({ ok: false, reason: 'the node is stopping' })
+      }),
+    state: () => state,
+  }
+}
+
+/** The records that follow one another from an index on: one write for all. */
+function recordsFrom(effects: readonly Effect[], from: number): VoteRecord[] {
+  const records: VoteRecord[] = []
+  for (let i = from; i < effects.length; i++) {
+    const effect = effects[i]!
+    if (effect.type !== 'persist') break
+    records.push(effect.record)
+  }
+  return records
+}
+
+function turn(timers: Timers): Promise<void> {
+  return new Promise((resolve) => timers.after(0, resolve))
+}
+
+/** A signature is looked at once, in however many certificates it comes. */
+function rememberSigners(crypto: Secp256k1): Env['recover'] {
+  const known: Cache<string, Address> = createCache(KNOWN_SIGNERS)
+  return (hash, signature) => {
+    const key = bytesToHex(hash) + bytesToHex(signature)
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const signer = crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64] ?? 2)
+    if (signer !== undefined) known.set(key, signer)
+    return signer
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * What nodes say to one another outside consensus, as bytes. RLP, like everything that is hashed: its
+ * decoder is strict, and no length that a peer writes makes it allocate (ADR 13).
+ * Spec: docs/protocol/network.md.
+ */
+
+import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import {
+  decodeRlp,
+  encodeRlp,
+  encodeRlpList,
+  LedgerError,
+  LIMITS,
+  rlpBytes,
+  rlpFixed,
+  rlpList,
+  rlpNumber,
+  rlpScalar,
+  splitRlpList,
+} from '@vellum/ledger'
+
+/** Head of a chain as its node tells it. */
+export interface HeadNews {
+  readonly height: number
+  readonly hash: Hash
+}
+
+/** How a node is, asked for on connecting and now and then. */
+export interface PeerStatus extends HeadNews {
+  /** Its clock, milliseconds since 1970. */
+  readonly nowMs: number
+  /** As web3_clientVersion answers it; at most 128 bytes. */
+  readonly clientVersion: string
+}
+
+export interface BlocksQuestion {
+  /** The block before the first one wanted. */
+  readonly after: number
+  readonly count: number
+}
+
+const VERSION_BYTES_MAX = 128
+/** Transactions in one message. */
+const TRANSACTIONS_MAX = 4_096
+
+export function encodeHeadNews({ height, hash }: HeadNews): Uint8Array {
+  return encodeRlp([rlpScalar(height), hexToBytes(hash)])
+}
+
+/** @throws LedgerError LEDGER_RLP_INVALID; so do all decoders here */
+export function decodeHeadNews(bytes: Uint8Array): HeadNews {
+  const [height, hash] = itemsOf(bytes, 2)
+  return { height: rlpNumber(height, 'height'), hash: bytesToHex(rlpFixed(hash, 32, 'hash')) }
+}
+
+export function encodeStatus({ height, hash, nowMs, clientVersion }: PeerStatus): Uint8Array {
+  const version = new TextEncoder().encode(clientVersion).subarray(0, VERSION_BYTES_MAX)
+  return encodeRlp([rlpScalar(height), hexToBytes(hash), rlpScalar(nowMs), version])
+}
+
+export function decodeStatus(bytes: Uint8Array): PeerStatus {
+  const [height, hash, nowMs, version] = itemsOf(bytes, 4)
+  const versionBytes = rlpBytes(version, 'version')
+  if (versionBytes.length > VERSION_BYTES_MAX) throw invalid('the version is too long')
+  return {
+    height: rlpNumber(height, 'height'),
+    hash: bytesToHex(rlpFixed(hash, 32, 'hash')),
+    nowMs: rlpNumber(nowMs, 'time'),
+    // Anything that is not a printable character is nobody's version, and would spoil a log.
+    clientVersion: new TextDecoder().decode(versionBytes).replace(/[^\x20-\x7e]/g, '?'),
+  }
+}
+
+export function encodeBlocksQuestion({ after, count }: BlocksQuestion): Uint8Array {
+  return encodeRlp([rlpScalar(after), rlpScalar(count)])
+}
+
+export function decodeBlocksQuestion(bytes: Uint8Array): BlocksQuestion {
+  const [after, count] = itemsOf(bytes, 2)
+  return { after: rlpNumber(after, 'after'), count: rlpNumber(count, 'count') }
+}
+
+/** @param blocks encoded blocks, one after another by height */
+export function encodeBlocks(blocks: readonly Uint8Array[]): Uint8Array {
+  return encodeRlpList(blocks)
+}
+
+/** Encoded blocks; views of the input. */
+export function decodeBlocks(bytes: Uint8Array, countMax: number): Uint8Array[] {
+  const blocks = splitRlpList(bytes)
+  if (blocks.length > countMax) throw invalid('more blocks than were asked for')
+  return blocks
+}
+
+/** @param transactions encoded as EIP-2718 says */
+export function encodeTransactions(transactions: readonly Uint8Array[]): Uint8Array {
+  return encodeRlp([...transactions])
+}
+
+export function decodeTransactions(bytes: Uint8Array): Uint8Array[] {
+  const items = rlpList(decodeRlp(bytes), 'transactions')
+  if (items.length > TRANSACTIONS_MAX) throw invalid('too many transactions')
+  return items.map((item) => {
+    const encoded = rlpBytes(item, 'transaction')
+    if (encoded.length > LIMITS.transactionBytesMax) throw invalid('a transaction is too large')
+    return encoded
+  })
+}
+
+function itemsOf(bytes: Uint8Array, count: number): ReturnType<typeof rlpList> {
+  const items = rlpList(decodeRlp(bytes), 'message')
+  if (items.length !== count) throw invalid(`a message of ${count} items was expected`)
+  return items
+}
+
+function invalid(what: string): LedgerError {
+  return new LedgerError('LEDGER_RLP_INVALID', what)
+}
