@@ -1,5 +1,5 @@
 /**
- * Messages on a stream of bytes: each is preceded by its length, 4 bytes big-endian, 1 to the limit.
+ * Messages on a stream of bytes: each is preceded by its length, 4 bytes big-endian, at most the limit.
  *
  * The length is checked before anything is kept. What is kept of an unfinished message grows with
  * what has arrived, never with what was announced.
@@ -29,7 +29,7 @@ export interface FrameReaderOptions {
   readonly clock: Clock
   /** The message is the callee's own copy. */
   readonly onMessage: (message: Uint8Array) => void
-  /** A length of 0 or above the limit. Nothing comes out after it. */
+  /** A length above the limit. Nothing comes out after it. */
   readonly onFault: (length: number) => void
 }
 
@@ -56,15 +56,16 @@ export function createFrameReader(options: FrameReaderOptions): FrameReader {
       since ??= clock.elapsed()
       if (headFilled < HEAD_BYTES) {
         length = length * 256 + bytes[at++]!
-        if (++headFilled === HEAD_BYTES && (length === 0 || length > messageBytesMax)) {
+        if (++headFilled < HEAD_BYTES) continue
+        if (length > messageBytesMax) {
           isFaulty = true
           since = undefined
           onFault(length)
+          return
         }
-        continue
       }
       const size = Math.min(length - filled, bytes.length - at)
-      body = sized(body, filled, filled + size, length)
+      if (body.length < filled + size) body = enlarged(body, filled, filled + size, length)
       body.set(bytes.subarray(at, at + size), filled)
       at += size
       filled += size
@@ -104,13 +105,12 @@ export function createFrameReader(options: FrameReaderOptions): FrameReader {
 }
 
 /** A buffer with room for `needed` bytes, exact in the end, at most twice of what has arrived before. */
-function sized(
+function enlarged(
   body: Uint8Array<ArrayBuffer>,
   filled: number,
   needed: number,
   length: number,
 ): Uint8Array<ArrayBuffer> {
-  if (body.length >= needed) return body
   const size = Math.min(length, Math.max(needed, body.length * 2, BODY_BYTES_MIN))
   const larger = new Uint8Array(size)
   larger.set(body.subarray(0, filled))

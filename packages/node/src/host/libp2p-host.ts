@@ -183,13 +183,16 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       linked: links.linked,
       isAllowed: (peer) =>
         fixed.has(peer) || (chains.get(genesisHash)?.admitted.has(peer) ?? false),
+      isBanned: standing.isBanned,
       penalise: links.penalise,
       admit: (peers) => {
         const chain = chains.get(genesisHash)!
         chain.admitted = new Set(peers.slice(0, limits.admittedMax))
         chain.admitted.delete(self)
-        links.onAllowedChanged()
-        for (const { network } of chains.values()) network.onAllowedChanged()
+        queueMicrotask(() => {
+          links.onAllowedChanged()
+          for (const { network } of chains.values()) network.onAllowedChanged()
+        })
       },
     }
   }

@@ -69,8 +69,8 @@ export interface Links {
   linked(): readonly PeerAddress[]
   /** Whoever is no longer allowed is cut off; who is new is called. */
   onAllowedChanged(): void
-  /** Counts a fault, and cuts the peer off if it was one too many. */
-  penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe'): void
+  /** Counts faults, and cuts the peer off in a turn of its own if it was one too many. */
+  penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe', count?: number): void
 }
 
 interface Link {
@@ -295,13 +295,19 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
     cancelSweep = timers.after(SWEEP_MS, sweep)
   }
 
-  function penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe'): void {
-    const isTooMuch = standing.penalise(peer, weight)
+  function penalise(
+    peer: PeerAddress,
+    reason: string,
+    weight: 'slight' | 'severe',
+    count = 1,
+  ): void {
+    const isTooMuch = standing.penalise(peer, weight, count)
     log.debug('a fault of a peer', { peer, reason, weight })
     if (!isTooMuch) return
     log.warn('a peer is refused for a while', { peer, reason, ms: limits.banMs })
     const link = links.get(peer)
-    if (link !== undefined) drop(link, reason)
+    // Whoever penalises is in the middle of something: what follows from it comes afterwards.
+    if (link !== undefined) queueMicrotask(() => drop(link, reason))
   }
 
   function linkOf(connection: Connection): Link | undefined {

@@ -49,7 +49,9 @@ export interface ChainHost {
   linked(): readonly PeerAddress[]
   /** Whether the peer may speak this chain. */
   isAllowed(peer: PeerAddress): boolean
-  penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe'): void
+  isBanned(peer: PeerAddress): boolean
+  penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe', count?: number): void
+  /** What follows from it comes in a turn of its own. */
   admit(peers: readonly PeerAddress[]): void
 }
 
@@ -253,8 +255,8 @@ export function createChainNetwork(
   // Messages
 
   function onMessage(session: Session, channel: Channel, message: Uint8Array): void {
-    if (!session.isUp) return
     const { peer } = session
+    if (!session.isUp || host.isBanned(peer)) return
     const waitMs = charge(peer, channel, message.length)
     if (waitMs > 0) hold(session, channel, Math.max(waitMs, PAUSE_MS_MIN))
     handlers?.onMessage(peer, channel, message)
@@ -290,7 +292,7 @@ export function createChainNetwork(
     const now = clock.elapsed()
     if (now - (floodedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < FLOOD_FAULT_MS) return
     floodedAt.set(peer, now)
-    host.penalise(peer, `too much on ${channel}`, 'slight')
+    host.penalise(peer, `too much on ${channel}`, 'slight', limits.floodFaults)
   }
 
   // Questions of others
@@ -350,7 +352,7 @@ export function createChainNetwork(
     try {
       const message = await handlers.onQuestion(peer, question, body)
       const { answerBytesMax } = limits.questions[question]
-      if (message.length === 0 || message.length > answerBytesMax) {
+      if (message.length > answerBytesMax) {
         throw new Error(`an answer of ${message.length} bytes to ${question}`)
       }
       if (stream.status !== 'open') return
@@ -394,10 +396,10 @@ export function createChainNetwork(
     const session = sessions.get(peer)
     if (!session?.isUp) throw away(peer)
     const { requestBytesMax, openMax } = limits.questions[question]
-    if (body.length === 0 || body.length > requestBytesMax) {
+    if (body.length > requestBytesMax) {
       throw new NodeError(
         'NODE_PEER_REFUSED',
-        `a question for ${question} has 1 to ${requestBytesMax} bytes, this one ${body.length}`,
+        `a question for ${question} has at most ${requestBytesMax} bytes, this one ${body.length}`,
         { peer, question },
       )
     }
@@ -490,24 +492,24 @@ export function createChainNetwork(
       for (const peer of host.linked()) open(peer)
     },
     stop: async () => {
-      const told = handlers
-      if (told === undefined) return
+      if (handlers === undefined) return
+      // From here on nothing is told: whoever stops knows.
+      handlers = undefined
       await host.unhandle([...CHANNELS, ...QUESTIONS].map(nameOf))
       for (const session of [...sessions.values()]) end(session, 'this chain stops')
       for (const stream of [...exchanges.keys()]) stream.abort(new Error('this chain stops'))
       for (const peer of [...reopenings.keys()]) forget(peer)
-      handlers = undefined
     },
     peers: () => [...sessions.values()].filter(({ isUp }) => isUp).map(({ peer }) => peer),
     send: (to, channel, message) => {
       const { messageBytesMax } = limits.channels[channel]
-      if (message.length === 0 || message.length > messageBytesMax) return false
+      if (message.length > messageBytesMax) return false
       const session = sessions.get(to)
       if (!session?.isUp) return false
       return session.outbound.get(channel)?.writer.send(message) ?? false
     },
     ask,
-    penalise: host.penalise,
+    penalise: (peer, reason, weight) => host.penalise(peer, reason, weight),
     admit: host.admit,
     onLinkUp: open,
     onLinkDown: (peer) => {

@@ -62,6 +62,8 @@ export interface NetworkLimits {
   readonly addressReportersMax: number
   /** Faults: the sum of slight ones, which halves in so many milliseconds, and the count of severe ones. */
   readonly slightFaultsMax: number
+  /** How many slight faults a second over a channel's budget is. */
+  readonly floodFaults: number
   readonly slightHalfLifeMs: number
   readonly severeFaultsMax: number
   /** Milliseconds for which a peer is refused, and after which severe faults are forgotten. */
@@ -140,7 +142,8 @@ export const NETWORK_LIMITS: NetworkLimits = {
   addressesOwnMax: 8,
   addressesHeardMax: 2,
   addressReportersMax: 8,
-  slightFaultsMax: 20,
+  slightFaultsMax: 100,
+  floodFaults: 5,
   slightHalfLifeMs: 60_000,
   severeFaultsMax: 3,
   banMs: 600_000,

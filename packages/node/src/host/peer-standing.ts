@@ -9,8 +9,8 @@ import type { Clock, PeerAddress } from '../ports.ts'
 import type { NetworkLimits } from './network-limits.ts'
 
 export interface PeerStanding {
-  /** @returns true if the peer is to be cut off now */
-  penalise(peer: PeerAddress, weight: 'slight' | 'severe'): boolean
+  /** @param count faults at once @returns true if the peer is to be cut off now */
+  penalise(peer: PeerAddress, weight: 'slight' | 'severe', count?: number): boolean
   isBanned(peer: PeerAddress): boolean
 }
 
@@ -51,7 +51,7 @@ export function createPeerStanding(limits: Limits, clock: Clock): PeerStanding {
   }
 
   return {
-    penalise: (peer, weight) => {
+    penalise: (peer, weight, count = 1) => {
       const now = clock.elapsed()
       const record = recordOf(peer, now)
       if (record.bannedUntil > now) return false
@@ -59,8 +59,8 @@ export function createPeerStanding(limits: Limits, clock: Clock): PeerStanding {
       record.slight *= 0.5 ** (passed / limits.slightHalfLifeMs)
       if (passed > limits.severeMemoryMs) record.severe = 0
       record.at = now
-      if (weight === 'severe') record.severe++
-      else record.slight++
+      if (weight === 'severe') record.severe += count
+      else record.slight += count
       if (record.severe < limits.severeFaultsMax && record.slight < limits.slightFaultsMax) {
         return false
       }
