@@ -142,13 +142,15 @@ function propose(turn: Turn, { block, roundChanges, prepares }: Draft): void {
 export function uponProposal(turn: Turn, { from, message }: From<Proposal>): void {
   const { state } = turn
   const { round, height, block } = message.payload
-  if (state.round !== undefined && round < state.round) return reject(turn, from, 'late')
+  if (state.round !== undefined && round < state.round)
+    return reject(turn, { from, message }, 'late')
   if (message.author !== proposerAt(state, round)) {
-    return reject(turn, from, 'author is not the proposer')
+    return reject(turn, { from, message }, 'author is not the proposer')
   }
   const known = round === state.round ? (state.accepted ?? state.checking) : undefined
   if (known !== undefined) {
-    if (known.payload.block.digest === block.digest) return reject(turn, from, 'duplicate')
+    if (known.payload.block.digest === block.digest)
+      return reject(turn, { from, message }, 'duplicate')
     turn.effects.push({ type: 'evidence', first: known, second: message })
     return
   }
@@ -157,10 +159,10 @@ export function uponProposal(turn: Turn, { from, message }: From<Proposal>): voi
     block.header.parentHash !== state.head.hash ||
     roundOf(block.header) !== round
   ) {
-    return reject(turn, from, 'block does not fit the proposal')
+    return reject(turn, { from, message }, 'block does not fit the proposal')
   }
   if (!isJustified(message, state.validators)) {
-    return reject(turn, from, 'justification is not valid')
+    return reject(turn, { from, message }, 'justification is not valid')
   }
   if (round !== state.round) enterRound(turn, round)
   // A justified proposal shows that a quorum is in the round.
@@ -177,7 +179,7 @@ export function uponBlockChecked(turn: Turn, event: Event & { type: 'blockChecke
   if (height !== state.height || round !== state.round || state.isDecided) return
   if (checking === undefined || checking.payload.block.digest !== digest) return
   if (verdict.ok) return accept(turn, checking)
-  reject(turn, checking.author, 'block is not valid')
+  reject(turn, { from: checking.author, message: checking }, 'block is not valid')
   // Nothing can come of this round: no need to wait for its end.
   nextRound(turn, round)
 }
@@ -224,18 +226,18 @@ export function sayRoundChange(turn: Turn): void {
 export function uponRoundChange(turn: Turn, { from, message }: From<RoundChange>): void {
   const { state } = turn
   const { round } = message.payload
-  if (round < 1) return reject(turn, from, 'round out of range')
+  if (round < 1) return reject(turn, { from, message }, 'round out of range')
   const known = state.roundChanges.get(message.author)
   if (known !== undefined && known.payload.round >= round) {
     if (known.payload.round === round && !isSameClaim(known.payload, message.payload)) {
       turn.effects.push({ type: 'evidence', first: known, second: message })
       return
     }
-    reject(turn, from, known.payload.round === round ? 'duplicate' : 'late')
+    reject(turn, { from, message }, known.payload.round === round ? 'duplicate' : 'late')
     return answerLate(turn, message)
   }
   if (!isRoundChangeProven(message, state.validators)) {
-    return reject(turn, from, 'justification is not valid')
+    return reject(turn, { from, message }, 'justification is not valid')
   }
   relay(turn, from, message)
   takeRoundChange(turn, message)

@@ -213,18 +213,19 @@ function uponMessage(turn: Turn, received: Received): void {
   if (height < state.height) {
     // A peer that still changes rounds there has missed the block. Late votes are nothing special.
     if (message.kind === 'roundChange') turn.effects.push({ type: 'announceHead', to: from })
-    return reject(turn, from, 'late')
+    return reject(turn, { from, message }, 'late')
   }
   if (!state.validators.includes(message.author)) {
     if (height > state.height) turn.effects.push({ type: 'fetchBlocks', from, height: height - 1 })
-    return reject(turn, from, 'author is not a validator')
+    return reject(turn, { from, message }, 'author is not a validator')
   }
   if (height > state.height) {
     turn.effects.push({ type: 'fetchBlocks', from, height: height - 1 })
     return keepForLater(turn, received)
   }
   if (state.isDecided || !takesPart(turn)) return
-  if (round > CONSENSUS_LIMITS.roundMax) return reject(turn, from, 'round out of range')
+  if (round > CONSENSUS_LIMITS.roundMax)
+    return reject(turn, { from, message }, 'round out of range')
   receive(turn, received)
 }
 
@@ -274,18 +275,18 @@ function keepForLater(turn: Turn, received: Received): void {
   const { heightsAhead, roundsAhead } = CONSENSUS_LIMITS
   const isVote = message.kind === 'prepare' || message.kind === 'commit'
   if (height > state.height + (isVote ? heightsAhead : 1)) {
-    return reject(turn, from, 'too far ahead')
+    return reject(turn, { from, message }, 'too far ahead')
   }
   // Of round changes the latest counts, so one slot is enough.
   const slot = message.kind === 'roundChange' ? 'roundChange' : `${message.kind} ${round}`
   if (message.kind !== 'roundChange' && round > roundsAhead) {
-    return reject(turn, from, 'too far ahead')
+    return reject(turn, { from, message }, 'too far ahead')
   }
   const known = state.future.get(height)
   const key = `${message.author} ${slot}`
   const present = known?.get(key)?.message
   if (present !== undefined && present.payload.round >= round)
-    return reject(turn, from, 'duplicate')
+    return reject(turn, { from, message }, 'duplicate')
   turn.state = {
     ...state,
     future: new Map(state.future).set(height, new Map(known).set(key, received)),

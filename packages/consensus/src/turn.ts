@@ -77,6 +77,10 @@ export function resendMs({ env }: Turn): number {
   return Math.min(env.settings.requestTimeoutMs / 2, CONSENSUS_LIMITS.resendMsMax)
 }
 
-export function reject(turn: Turn, from: Address, reason: RejectReason): void {
-  turn.effects.push({ type: 'reject', from, reason })
+export function reject(
+  turn: Turn,
+  { from, message }: { readonly from: Address; readonly message: Pick<Message, 'author'> },
+  reason: RejectReason,
+): void {
+  turn.effects.push({ type: 'reject', from, author: message.author, reason })
 }

@@ -118,7 +118,13 @@ export type Effect =
   /** The peer speaks of a height that is decided: tell it our head. */
   | { readonly type: 'announceHead'; readonly to: Address }
   | { readonly type: 'evidence'; readonly first: Message; readonly second: Message }
-  | { readonly type: 'reject'; readonly from: Address; readonly reason: RejectReason }
+  /** `from` brought it; only what its own author brought proves anything about a peer. */
+  | {
+      readonly type: 'reject'
+      readonly from: Address
+      readonly author: Address
+      readonly reason: RejectReason
+    }
 
 /** Why a message was not taken. `late` and `duplicate` are nobody's fault; the rest is counted. */
 export type RejectReason =

@@ -50,7 +50,7 @@ export function uponPrepare(turn: Turn, received: From<Prepare>): void {
   const known = prepares.get(message.author)
   if (known !== undefined) return uponSecond(turn, from, known, message)
   if (accepted !== undefined && message.payload.digest !== accepted.payload.block.digest) {
-    return reject(turn, from, 'digest differs')
+    return reject(turn, { from, message }, 'digest differs')
   }
   turn.state = { ...turn.state, prepares: new Map(prepares).set(message.author, message) }
   relay(turn, from, message)
@@ -65,9 +65,9 @@ export function uponCommit(turn: Turn, received: From<Commit>): void {
   if (known !== undefined) return uponSecond(turn, from, known, message)
   if (accepted !== undefined) {
     if (message.payload.digest !== accepted.payload.block.digest) {
-      return reject(turn, from, 'digest differs')
+      return reject(turn, { from, message }, 'digest differs')
     }
-    if (!isSealed(turn, message)) return reject(turn, from, 'seal is not the author’s')
+    if (!isSealed(turn, message)) return reject(turn, { from, message }, 'seal is not the author’s')
   }
   turn.state = { ...turn.state, commits: new Map(commits).set(message.author, message) }
   relay(turn, from, message)
@@ -80,11 +80,11 @@ function isForThisRound(turn: Turn, { from, message }: From<Prepare | Commit>): 
   const { round } = message.payload
   if (round === state.round) return true
   if (state.round !== undefined && round < state.round) {
-    reject(turn, from, 'late')
+    reject(turn, { from, message }, 'late')
     return false
   }
   if (round > (state.round ?? 0) + CONSENSUS_LIMITS.roundsAhead) {
-    reject(turn, from, 'too far ahead')
+    reject(turn, { from, message }, 'too far ahead')
     return false
   }
   const votes = state.early.get(round) ?? NO_VOTES
@@ -109,7 +109,8 @@ function uponSecond(
   first: Prepare | Commit,
   second: Prepare | Commit,
 ): void {
-  if (first.payload.digest === second.payload.digest) return reject(turn, from, 'duplicate')
+  if (first.payload.digest === second.payload.digest)
+    return reject(turn, { from, message: second }, 'duplicate')
   turn.effects.push({ type: 'evidence', first, second })
 }
 

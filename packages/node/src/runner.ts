@@ -272,7 +272,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       case 'evidence':
         return ports.observer.evidence(effect.first, effect.second)
       case 'reject':
-        if (HARMLESS.has(effect.reason)) return
+        // Who passes on another's word may have had no means to check it.
+        if (effect.from !== effect.author || HARMLESS.has(effect.reason)) return
         transport?.penalise(
           effect.from,
           effect.reason,
