@@ -31,7 +31,8 @@ export function addressOfPeerId(peerId: PeerId): PeerAddress | undefined {
     undefined,
     'uncompressed',
   )
-  return addressOfPublicKey(Uint8Array.from(point as Buffer))
+  // Without the first byte, which says "uncompressed".
+  return addressOfPublicKey(Uint8Array.from((point as Buffer).subarray(1)))
 }
 
 /** Where a peer listens, and who it is. */
