@@ -99,7 +99,7 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       listen: options.listen.map(checkedAddress),
       announce: (options.announce ?? []).map(checkedAddress),
     },
-    transports: [tcp()],
+    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
     connectionEncrypters: [noise()],
     streamMuxers: [guardedYamux(limits, { clock, timers })],
     connectionGater: createPeerGate({
@@ -205,8 +205,8 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       if (isStopped) return
       isStopped = true
       await starting?.catch(() => {})
-      for (const { network } of chains.values()) await network.stop()
       links.stop()
+      for (const { network } of chains.values()) await network.stop()
       await libp2p.stop()
     },
     listenAddresses: () => libp2p.getMultiaddrs().map((each) => each.toString()),

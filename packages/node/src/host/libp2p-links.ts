@@ -218,8 +218,9 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
       stream.abort(new Error('no link'))
       return
     }
-    link.inbound?.abort(new Error('another stream takes its place'))
+    const before = link.inbound
     link.inbound = stream
+    before?.abort(new Error('another stream takes its place'))
     const bucket = createTokenBucket(PEERS_MESSAGES, clock)
     const reader = readFrames(stream, {
       messageBytesMax: PEERS_MESSAGE_BYTES_MAX,

@@ -442,10 +442,8 @@ export function createChainNetwork(
           ),
         )
       })
-      const onEnded = (): void => {
-        const isThere = connection.status === 'open' && host.connectionOf(peer) === connection
-        fail(isThere ? refused(peer, question) : away(peer))
-      }
+      // Who leaves ends the channels first.
+      const onEnded = (): void => fail(session.isEnded ? away(peer) : refused(peer, question))
       connection.newStream(nameOf(question), { signal: negotiation.signal }).then((opened) => {
         if (negotiation.signal.aborted) {
           opened.abort(new Error('nobody waits for it'))
