@@ -1,7 +1,14 @@
 /** secp256k1 for the suites: the audited library itself, independent of our crypto module. */
 
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { type Address, bigIntToBytes, bytesToHex, concatBytes, keccak256 } from '@vellum/evm'
+import {
+  type Address,
+  bigIntToBytes,
+  bytesToBigInt,
+  bytesToHex,
+  concatBytes,
+  keccak256,
+} from '@vellum/evm'
 import type { HashSigner, SenderRecovery } from '@vellum/ledger'
 
 export const curve: SenderRecovery & HashSigner = {
@@ -19,6 +26,15 @@ export const curve: SenderRecovery & HashSigner = {
     const { r, s } = secp256k1.Signature.fromBytes(bytes.subarray(1), 'compact')
     return { yParity: bytes[0] === 1 ? 1 : 0, r, s }
   },
+}
+
+/** Who made a seal: r, s and y parity, 65 bytes. */
+export function recoverSeal(hash: Uint8Array, seal: Uint8Array): Address | undefined {
+  return curve.recover(hash, {
+    r: bytesToBigInt(seal.subarray(0, 32)),
+    s: bytesToBigInt(seal.subarray(32, 64)),
+    yParity: seal[64] === 1 ? 1 : 0,
+  })
 }
 
 /** Address of a private key of 32 bytes. */

@@ -5,6 +5,7 @@ import { suite as blocks } from './blocks.ts'
 import { suite as ethers } from './ethers.ts'
 import { suite as keystore } from './keystore.ts'
 import { suite as proofs } from './proofs.ts'
+import { suite as qbft } from './qbft.ts'
 import { suite as rlp } from './rlp.ts'
 import { suite as state } from './state.ts'
 import type { Suite } from './suite.ts'
@@ -23,4 +24,5 @@ export const SUITES: readonly Suite[] = [
   ethers,
   wycheproof,
   keystore,
+  qbft,
 ]

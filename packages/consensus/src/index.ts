@@ -35,7 +35,7 @@ export {
   encodeProposedBlock,
   inRound,
   proposedBlock,
-  roundOf,
+  proposedRound,
   withSeals,
 } from './proposed-block.ts'
 export { type ProposerQuestion, proposerOf } from './proposer.ts'
@@ -66,6 +66,7 @@ export {
   type Event,
   type Head,
   type RejectReason,
+  type SignedPrepare,
   type State,
   type TimerName,
   type Transition,

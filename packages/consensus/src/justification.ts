@@ -11,7 +11,7 @@ import type {
   RoundChangePayload,
   Signed,
 } from './message.ts'
-import { inRound, roundOf } from './proposed-block.ts'
+import { inRound, proposedRound } from './proposed-block.ts'
 import { quorum } from './quorum.ts'
 
 /** True if the proposal may be made in its round, as far as messages can tell: rules 3 and 4. */
@@ -48,7 +48,7 @@ export function isRoundChangeProven(
     block !== undefined &&
     prepared.round < round &&
     block.header.number === height &&
-    roundOf(block.header) === prepared.round &&
+    proposedRound(block.header) === prepared.round &&
     block.digest === prepared.digest &&
     arePreparesOf({ height, ...prepared }, prepares, validators)
   )

@@ -24,15 +24,16 @@ export interface Signed<Payload> {
   readonly author: Address
 }
 
-/** A block that was proposed: it carries the round of its proposal, and no seals. */
+/**
+ * A block as it is proposed: its extra data names the round, and has no seals. Until the rules have
+ * looked at it (`proposedRound`), it may say anything.
+ */
 export interface ProposedBlock {
   readonly header: Header
   /** RLP of the body, a list: transactions, ommers, and withdrawals from Shanghai on. */
   readonly body: Uint8Array
   /** Hash of the header as it is, with its round: what prepares and commits name. */
   readonly digest: Hash
-  /** Hash with round 0: the block's name on the chain, the same in every round. */
-  readonly hash: Hash
 }
 
 export interface PreparePayload {

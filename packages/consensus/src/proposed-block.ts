@@ -9,7 +9,7 @@ import {
   encodeRlpList,
   type Header,
   headerFromItems,
-  qbftHash,
+  isRefusal,
   rlpList,
   splitRlpList,
 } from '@vellum/ledger'
@@ -18,13 +18,18 @@ import type { ProposedBlock } from './message.ts'
 
 /** @param body RLP of the body, a list of encoded transactions, ommers and withdrawals */
 export function proposedBlock(header: Header, body: Uint8Array): ProposedBlock {
-  const digest = keccak256Hex(encodeHeader(header))
-  return { header, body, digest, hash: roundOf(header) === 0 ? digest : qbftHash(header) }
+  return { header, body, digest: keccak256Hex(encodeHeader(header)) }
 }
 
-/** The round that a header names. */
-export function roundOf(header: Header): number {
-  return decodeExtraData(header.extraData).round
+/** The round that a header names; undefined if its extra data is not QBFT's, or holds seals already. */
+export function proposedRound(header: Header): number | undefined {
+  try {
+    const { round, seals } = decodeExtraData(header.extraData)
+    return seals.length === 0 ? round : undefined
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return undefined
+  }
 }
 
 /** The same block for another round: digest and seals differ, its name on the chain does not. */
@@ -47,8 +52,9 @@ export function encodeProposedBlock({ header, body }: ProposedBlock): Uint8Array
 }
 
 /**
- * Reads the header; the body is looked at when the block is checked.
- * @throws ConsensusError CONSENSUS_MESSAGE_INVALID for seals; LedgerError for what is not a block
+ * Reads the header's fields. Whether they are those of a proposal is for the rules to say, and the
+ * body is looked at when the block is checked.
+ * @throws ConsensusError CONSENSUS_MESSAGE_INVALID, LedgerError for what is not a block
  */
 export function decodeProposedBlock(bytes: Uint8Array): ProposedBlock {
   const [header, ...body] = splitRlpList(bytes)
@@ -56,8 +62,5 @@ export function decodeProposedBlock(bytes: Uint8Array): ProposedBlock {
     throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a block needs three or four items')
   }
   const decoded = headerFromItems(rlpList(decodeRlp(header.slice()), 'header'))
-  if (decodeExtraData(decoded.extraData).seals.length > 0) {
-    throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a proposed block has no seals yet')
-  }
   return proposedBlock(decoded, encodeRlpList(body))
 }

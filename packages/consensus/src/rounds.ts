@@ -12,7 +12,7 @@ import type {
   RoundChangePayload,
   Signed,
 } from './message.ts'
-import { inRound, roundOf } from './proposed-block.ts'
+import { inRound, proposedRound } from './proposed-block.ts'
 import { earlyRoundChangeCount } from './quorum.ts'
 import { roundTimeoutMs } from './timeout.ts'
 import {
@@ -157,7 +157,7 @@ export function uponProposal(turn: Turn, { from, message }: From<Proposal>): voi
   if (
     block.header.number !== height ||
     block.header.parentHash !== state.head.hash ||
-    roundOf(block.header) !== round
+    proposedRound(block.header) !== round
   ) {
     return reject(turn, { from, message }, 'block does not fit the proposal')
   }

@@ -28,6 +28,7 @@ import { afterBlock, createValidatorHistory, type ValidatorState } from './valid
 export type QbftReason =
   | 'coinbase is not a validator'
   | 'consensus fields differ from QBFT'
+  | 'vanity is not 32 bytes'
   | 'validators differ from the chain’s'
   | 'round out of range'
   | 'vote would leave no validator'
@@ -65,6 +66,7 @@ export function createQbftScheme({ config, recover }: QbftSchemeOptions): QbftSc
     ) {
       return { ok: false, reason: 'consensus fields differ from QBFT' }
     }
+    if (extra.vanity.length !== VANITY_SIZE) return { ok: false, reason: 'vanity is not 32 bytes' }
     if (!isSameSet(extra.validators, validators)) {
       return { ok: false, reason: 'validators differ from the chain’s' }
     }

@@ -12,7 +12,7 @@ import { LedgerError } from './error.ts'
 import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
 
 export interface ExtraData {
-  /** 32 bytes of no meaning. */
+  /** At most 32 bytes of no meaning; in blocks of our chains exactly so many. */
   readonly vanity: Uint8Array
   /** Ascending; empty where a contract holds the set. */
   readonly validators: readonly Address[]
@@ -54,8 +54,8 @@ export function decodeExtraData(bytes: Uint8Array): ExtraData {
     RlpItem,
     RlpItem,
   ]
-  if (!(vanity instanceof Uint8Array) || vanity.length !== VANITY_SIZE) {
-    throw invalid('needs 32 bytes of vanity')
+  if (!(vanity instanceof Uint8Array) || vanity.length > VANITY_SIZE) {
+    throw invalid('needs at most 32 bytes of vanity')
   }
   return {
     vanity,

@@ -334,7 +334,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     if (block.header.timestamp > Math.floor(clock.now() / 1000) + FUTURE_SECONDS_MAX) {
       return answer({ ok: false, reason: 'its time is ahead of our clock' })
     }
-    if (executed.has(block.hash)) return answer({ ok: true })
+    if (executed.has(scheme.hash(block.header))) return answer({ ok: true })
     const whole = withSenders(block)
     if (whole instanceof Promise) {
       whole.then((found) => answer(executeProposal(found)), ports.onFailure)
@@ -370,12 +370,13 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   }
 
   async function commit(block: ProposedBlock, seals: readonly Uint8Array[]): Promise<void> {
-    let found = executed.get(block.hash)
+    const hash = scheme.hash(block.header)
+    let found = executed.get(hash)
     if (found === undefined) {
       // Rounds failed since it was checked, and others took its place.
       const whole = await withSenders(block)
       const verdict = executeProposal(whole)
-      found = executed.get(block.hash)
+      found = executed.get(hash)
       if (found === undefined) {
         throw new Error(`a decided block cannot be executed: ${verdict.ok ? '' : verdict.reason}`)
       }
