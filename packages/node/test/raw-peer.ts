@@ -1,16 +1,18 @@
 /** A libp2p node that says what a test tells it to, byte by byte: for peers that break the rules. */
 
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, MessageStream, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Hash } from '@vellum/evm'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { PEERS_PROTOCOL } from '../src/host/libp2p-links.ts'
 import { CHANNELS, protocolOf, QUESTIONS } from '../src/host/libp2p-transport.ts'
+import { guardedYamux } from '../src/host/muxer-guard.ts'
+import { NETWORK_LIMITS } from '../src/host/network-limits.ts'
 import type { Channel, Question } from '../src/ports.ts'
+import { createLeapingTime } from './network-world.ts'
 
 export interface RawPeer {
   readonly libp2p: Libp2p
@@ -19,6 +21,8 @@ export interface RawPeer {
   /** Opens what makes us a peer of the chain: three channels and the stream of addresses. */
   join(connection: Connection): Promise<Record<Channel | 'peers', Stream>>
   open(connection: Connection, name: Channel | Question): Promise<Stream>
+  /** Under the multiplexer of the latest connection: what is sent here is encrypted and that is all. */
+  wire(): MessageStream | undefined
   stop(): Promise<void>
 }
 
@@ -31,12 +35,30 @@ export async function startRawPeer(
     readonly onStream?: (name: string, stream: Stream) => void
   } = {},
 ): Promise<RawPeer> {
+  let wire: MessageStream | undefined
+  const time = createLeapingTime()
+  const plenty = { perSecond: 1e9, burst: 1e9 }
+  const makeYamux = guardedYamux(
+    { ...NETWORK_LIMITS, muxerFrames: plenty, muxerBytes: plenty, muxerStreams: plenty },
+    { clock: time, timers: time },
+  )
   const libp2p = await createLibp2p({
     privateKey: privateKeyFromRaw(key),
     addresses: { listen: [...(options.listen ?? [])] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [
+      () => {
+        const factory = makeYamux()
+        return {
+          protocol: factory.protocol,
+          createStreamMuxer: (connection) => {
+            wire = connection
+            return factory.createStreamMuxer(connection)
+          },
+        }
+      },
+    ],
     connectionMonitor: { enabled: false },
     connectionGater: { denyDialMultiaddr: () => false },
   })
@@ -55,6 +77,7 @@ export async function startRawPeer(
     libp2p,
     dial: (address) => libp2p.dial(multiaddr(address)),
     open,
+    wire: () => wire,
     join: async (connection) => ({
       consensus: await open(connection, 'consensus'),
       transactions: await open(connection, 'transactions'),

@@ -5,6 +5,9 @@
  * announces, and works through frames as fast as they come. Here heads are looked at before it sees
  * them: a frame longer than the window ends the connection, and a flood of frames, bytes or new
  * streams holds up reading from the socket, so that the peer waits and not we.
+ *
+ * It also throws where nobody catches, and would end the process: at a frame after the one that
+ * closed the connection, and at writing to a connection that closes in the same turn.
  * Spec: hashicorp/yamux spec.md (12-byte heads).
  */
 
@@ -91,8 +94,14 @@ export function guardedYamux(
   }
 }
 
+/** What the multiplexer calls for all that comes, and for all that goes. */
+interface Multiplexer extends StreamMuxer {
+  onData(bytes: Uint8Array | Iterable<Uint8Array>): void
+  send(bytes: Uint8Array): boolean
+}
+
 function guard(
-  muxer: StreamMuxer & { onData(bytes: Uint8Array | Iterable<Uint8Array>): void },
+  muxer: Multiplexer,
   connection: MessageStream,
   limits: Limits,
   { clock, timers }: { readonly clock: Clock; readonly timers: Timers },
@@ -103,9 +112,27 @@ function guard(
   const streams = createTokenBucket(limits.muxerStreams, clock)
   let cancelResume: CancelTimer | undefined
   const pass = muxer.onData.bind(muxer)
+  const write = muxer.send.bind(muxer)
 
-  // The multiplexer calls this for all that comes; what it throws makes it end the connection.
   muxer.onData = (data) => {
+    if (connection.status !== 'open') return
+    try {
+      take(data)
+    } catch (error) {
+      connection.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  // A connection that has closed tells so by its own event.
+  muxer.send = (data) => {
+    try {
+      return write(data)
+    } catch {
+      return false
+    }
+  }
+
+  function take(data: Uint8Array | Iterable<Uint8Array>): void {
     let size = 0
     let counted = 0
     let opened = 0
