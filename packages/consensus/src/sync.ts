@@ -107,6 +107,8 @@ function applied(state: SyncState, event: SyncEvent): SyncState {
       if (state.asked?.peer !== event.peer) return state
       // It claimed to be ahead, and has nothing.
       if (event.count === 0) return failed({ ...state, asked: undefined }, event.peer)
+      // What came before it was lost meanwhile.
+      if (event.after > state.received) return { ...state, asked: undefined }
       const received = Math.max(state.received, event.after + event.count)
       return { ...state, received, asked: undefined }
     }

@@ -7,7 +7,7 @@
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
-import type { Hash } from '@vellum/evm'
+import { type Hash, keccak256Hex } from '@vellum/evm'
 import {
   decodePooledBlobTransaction,
   decodeTransaction,
@@ -157,6 +157,8 @@ export function createIntake(ports: IntakePorts): Intake {
     },
     takeFromPeer: async (encoded) => {
       try {
+        // The usual case with many peers, and an error would cost more than all the rest.
+        if (encoded[0] !== 3 && pool.get(keccak256Hex(encoded)) !== undefined) return 'known'
         await take(encoded)
         return 'new'
       } catch (error) {

@@ -154,14 +154,19 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
           ahead: (peer, height) => sync?.tell({ type: 'peerHead', peer, height }),
           behind: (peer) => network?.remind(peer),
           evidence: (first, second) => {
-            log.error('a validator contradicts itself', {
-              author: first.author,
-              kind: first.kind,
-              height: first.payload.height,
-              round: first.payload.round,
-            })
+            const { author, kind, payload } = first
+            const { height, round } = payload
+            const isKnown = evidence.some(
+              (each) =>
+                each.author === author &&
+                each.first.kind === kind &&
+                each.first.payload.height === height &&
+                each.first.payload.round === round,
+            )
+            if (isKnown) return
+            log.error('a validator contradicts itself', { author, kind, height, round })
             if (evidence.length >= EVIDENCE_MAX) evidence.shift()
-            evidence.push({ author: first.author, first, second })
+            evidence.push({ author, first, second })
           },
         },
       },

@@ -82,9 +82,21 @@ export function createSync(ports: SyncPorts): Sync {
       transport.penalise(peer, error.message, 'severe')
       return tell({ type: 'failed', peer })
     }
-    if (blocks.length > 0) answers.push({ peer, blocks })
+    // After a refusal everything begins anew at the head: what was asked for before leaves a gap.
+    if (blocks.length > 0 && after <= state.received) answers.push({ peer, blocks })
     tell({ type: 'answered', peer, after, count: blocks.length })
-    importing ??= importAll().catch(ports.onFailure)
+    beginImport()
+  }
+
+  function beginImport(): void {
+    if (importing !== undefined || answers.length === 0 || isStopped) return
+    importing = importAll()
+      .catch(ports.onFailure)
+      .then(() => {
+        importing = undefined
+        // An answer may have come in between.
+        beginImport()
+      })
   }
 
   async function importAll(): Promise<void> {
@@ -99,7 +111,6 @@ export function createSync(ports: SyncPorts): Sync {
       tell({ type: 'head', height: chain.head().header.number, isDropped: true })
       tell({ type: 'failed', peer })
     }
-    importing = undefined
   }
 
   /** @returns why a block was refused */

@@ -29,7 +29,13 @@ import {
   sealersOf,
 } from '@vellum/consensus'
 import { type Address, bytesToHex, type Hash } from '@vellum/evm'
-import { type Chain, decodeExtraData, encodeReceipt, type SealedHeader } from '@vellum/ledger'
+import {
+  type Chain,
+  decodeExtraData,
+  encodeReceipt,
+  qbftHash,
+  type SealedHeader,
+} from '@vellum/ledger'
 import type { Penalty, WireMessage } from './virtual-network.ts'
 import { createVoteTally } from './vote-tally.ts'
 
@@ -184,7 +190,7 @@ export function createChecks(options: ChecksOptions): Checks {
         : message.kind === 'roundChange'
           ? message.block
           : undefined
-    if (block !== undefined) record.names.set(block.digest, block.hash)
+    if (block !== undefined) record.names.set(block.digest, qbftHash(block.header))
   }
 
   function countCommit(
