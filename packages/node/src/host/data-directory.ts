@@ -12,8 +12,8 @@
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
 import { NodeError } from '../error.ts'
+import { lockDirectory } from './directory-lock.ts'
 import { createHeadFile, type HeadFile, headFileExists, openHeadFile } from './head-file.ts'
 import { type LevelKeyValue, type LevelOptions, openLevel } from './level.ts'
 import { type LevelFilesOptions, type LevelFilesReport, verifyLevelFiles } from './level-files.ts'
@@ -50,7 +50,11 @@ export async function openDataDirectory(
   options: DataDirectoryOptions,
 ): Promise<DataDirectory> {
   makeDirectory(dataDir)
-  const release = await lock(dataDir)
+  // The chain's database cannot hold the lock: its files are read before it is opened.
+  const release = await lockDirectory(
+    join(dataDir, 'lock'),
+    `the data in ${dataDir} is in use by another process; stop that one, or use another --data-dir`,
+  )
   let heads: HeadFile | undefined
   try {
     const store = join(dataDir, 'store')
@@ -107,44 +111,4 @@ function openHeads(path: string, hasStore: boolean, acceptHead: boolean): HeadFi
     return createHeadFile(path)
   }
   return openHeadFile(path, acceptHead)
-}
-
-/**
- * Takes the directory for this process. Node has no file locks, LevelDB has: an empty database of
- * its own holds the one that the kernel frees when the process dies, however it dies. The chain's
- * database cannot do it, because its files are read before it is opened.
- */
-async function lock(dataDir: string): Promise<() => Promise<void>> {
-  const directory = join(dataDir, 'lock')
-  const holder = new ClassicLevel(directory)
-  try {
-    await holder.open()
-  } catch (error) {
-    if (levelCode(error) === 'LEVEL_LOCKED') {
-      throw new NodeError(
-        'NODE_STORE_LOCKED',
-        `the data in ${dataDir} is in use by another process; stop that one, or use another --data-dir`,
-        { directory: dataDir },
-        { cause: error },
-      )
-    }
-    // Nothing is kept in it, so damage is mended by making it anew.
-    try {
-      await ClassicLevel.destroy(directory)
-      await holder.open()
-    } catch (cause) {
-      throw new NodeError(
-        'NODE_STORE_FAILED',
-        `${directory} cannot be locked: ${(cause as Error).message}; check that the directory is writable`,
-        { directory },
-        { cause },
-      )
-    }
-  }
-  return () => holder.close()
-}
-
-function levelCode(error: unknown): string | undefined {
-  const { code, cause } = error as { code?: string; cause?: { code?: string } }
-  return cause?.code ?? code
 }
