@@ -88,8 +88,8 @@ export interface ChecksOptions {
   readonly nameOf: (node: Address) => string
 }
 
-/** Violations kept; a broken run repeats itself. */
-const VIOLATIONS_MAX = 20
+/** Violations kept of each rule; a broken run repeats itself. */
+const VIOLATIONS_MAX = 5
 /** Heights below the highest whose votes are remembered. */
 const HEIGHTS_KEPT = 256
 /** Digests of frames that were seen, in each of two generations. */
@@ -123,7 +123,8 @@ export function createChecks(options: ChecksOptions): Checks {
   let roundsLost = 0
 
   function violate(rule: Rule, text: string): void {
-    if (violations.length < VIOLATIONS_MAX) violations.push({ rule, at: now(), text })
+    if (violations.filter((each) => each.rule === rule).length >= VIOLATIONS_MAX) return
+    violations.push({ rule, at: now(), text })
   }
 
   function recordOf(at: number): HeightRecord {

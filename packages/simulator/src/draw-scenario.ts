@@ -17,7 +17,7 @@ const FAULT_PERIODS = [15, 40] as const
 /** Part of the worlds that use real signatures: forty times the cost. */
 const REAL_CRYPTO_PART = 0.02
 /** Part of the worlds with one long partition, virtual seconds. */
-const LONG_PARTITION_PART = 0.03
+const LONG_PARTITION_PART = 0.015
 const LONG_PARTITION_SECONDS = [600, 3_600] as const
 const PAUSE_SECONDS_MAX = 120
 const CLOCK_OFFSET_MS = 30_000

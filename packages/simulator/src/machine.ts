@@ -64,7 +64,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
   const name = `n${index}`
   const clock = createMachineClock(time)
   const disk = createVirtualDisk(time, prng.split('disk'))
-  const { blocks } = parseConfig({ blocks: { heartbeatMs: options.heartbeatMs } })
+  const { blocks, consensus } = parseConfig({ blocks: { heartbeatMs: options.heartbeatMs } })
   let process: VirtualProcess | undefined
   let node: VellumNode | undefined
   let starts = 0
@@ -83,7 +83,14 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
           })
     const view = disk.open(own)
     const started = await createNode(
-      { blocks, retainedBlocks: undefined, genesis, signer, clientVersion: 'simulated' },
+      {
+        blocks,
+        consensus,
+        retainedBlocks: undefined,
+        genesis,
+        signer,
+        clientVersion: 'simulated',
+      },
       {
         clock,
         timers: clock.timersOf(own),

@@ -7,10 +7,12 @@ import type { Prng } from './prng.ts'
 import type { Account } from './world-genesis.ts'
 
 const GAS_LIMIT = 21_000n
+/** Clients do not hand in more while this many wait: a chain that stands still gets no pile. */
+const WAITING_MAX = 16
 
 /**
  * Hands the node one transfer between two of the accounts, with the nonce that it knows of.
- * @returns false if the node refused it: as full, or known already
+ * @returns false if it was held back, or the node refused it
  */
 export function submitTransfer(
   node: VellumNode,
@@ -18,6 +20,7 @@ export function submitTransfer(
   prng: Prng,
   crypto: Secp256k1,
 ): boolean {
+  if (node.pool.size >= WAITING_MAX) return false
   const from = prng.pick(accounts)
   const to = prng.pick(accounts)
   const { encoded } = signTransaction(

@@ -7,9 +7,9 @@
  */
 
 import type { RecoverAuthor } from '@vellum/consensus'
-import { type Address, bigIntToBytes, concatBytes } from '@vellum/evm'
+import type { Address } from '@vellum/evm'
 import { type Chain, type Crc32, decodeExtraData, type Secp256k1 } from '@vellum/ledger'
-import type { Signer } from '@vellum/node'
+import { signerOf } from '@vellum/node'
 import { BEHAVIOURS } from './byzantine/catalogue.ts'
 import { type Checks, createChecks, type Violation } from './checks.ts'
 import { createMachine, isDamage, type Machine } from './machine.ts'
@@ -50,11 +50,13 @@ export interface Outcome {
   readonly messages: number
   /** How often nodes had to be started again because they stopped by themselves. */
   readonly failures: number
+  /** Round of each node when everything was put right; -1: it was in none, or there was no node. */
+  readonly roundsAtHealing: readonly number[]
   /** Head of each node at the end. */
   readonly heights: readonly number[]
   /** Virtual ms from one block to the next, by honest nodes' first import. */
   readonly intervals: readonly number[]
-  /** Proofs of lies that honest nodes hold. */
+  /** Proofs of lies that honest nodes hold at the end. */
   readonly evidence: number
 }
 
@@ -101,7 +103,6 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   let lastBlockAt = time.now()
   let transactions = 0
   let failures = 0
-  const evidence = 0
   let healedAt: number | undefined
   let isWrong = false
 
@@ -115,11 +116,11 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
     checks.onPenalty(penalty)
   })
 
-  const machines: Machine[] = nodes.map(({ key, address }, index) =>
+  const machines: Machine[] = nodes.map(({ key }, index) =>
     createMachine(
       {
         index,
-        signer: signerOf(key, address, crypto),
+        signer: signerOf(key, crypto),
         genesis,
         heartbeatMs: scenario.heartbeatMs,
         behaviours: behavioursOf(index),
@@ -281,8 +282,8 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       case 'vote': {
         const subject = everybody[action.subject]!
         for (const { node } of at(action.nodes)) {
-          if (action.kind === 'none') node?.validators?.discard(subject)
-          else node?.validators?.propose(subject, action.kind)
+          if (action.kind === 'none') node?.consensus?.votes.discard(subject)
+          else node?.consensus?.votes.propose(subject, action.kind)
         }
         return
       }
@@ -334,10 +335,15 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       time.at(EPOCH_MS + 1_000 * atSeconds, () => perform(action as Action))
     }
     scheduleTransaction()
-    const isBroken = (): boolean => checks.violations.length > 0
+    // A control goes on until agreement itself is broken, whatever was seen before.
+    const isBroken = (): boolean =>
+      scenario.expect.violations === 'some'
+        ? checks.violations.some(({ rule }) => rule === 'S1')
+        : checks.violations.length > 0
     await runUntil(EPOCH_MS + 1_000 * scenario.healAfterSeconds, isBroken)
     const heightAtHealing = checks.height
     const failuresBefore = failures
+    const roundsAtHealing = machines.map(({ node }) => node?.consensus?.runner.state().round ?? -1)
     heal()
     const from = healedAt!
     const bound = scenario.expect.recoveryPeriodsMax * periodMs
@@ -376,6 +382,11 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       if (isWrong) complain('L3', 'a node stopped by itself, although its disk was well')
       if (failures > failuresBefore) complain('L3', 'a node stopped by itself after the healing')
     }
+    const heights = machines.map(headOf)
+    const evidence = honest.reduce(
+      (sum, { node }) => sum + (node?.consensus?.evidence.length ?? 0),
+      0,
+    )
     for (const machine of machines) machine.kill()
     return {
       violations: [...checks.violations, ...missing],
@@ -389,7 +400,8 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       transactions,
       messages: network.counts.sent,
       failures,
-      heights: machines.map(headOf),
+      roundsAtHealing,
+      heights,
       intervals,
       evidence,
     }
@@ -402,14 +414,4 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   }
 
   return { run }
-}
-
-function signerOf(key: Uint8Array, address: Address, crypto: Secp256k1): Signer {
-  return {
-    address,
-    sign: (hash) => {
-      const { r, s, yParity } = crypto.sign(hash, key)
-      return concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32), Uint8Array.of(yParity))
-    },
-  }
 }

@@ -1,0 +1,135 @@
+/** The command line of the simulator. The one place that reads arguments and writes files. */
+
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { Command, InvalidArgumentError } from 'commander'
+import { drawScenario } from '../draw-scenario.ts'
+import type { Scenario } from '../scenario.ts'
+import { ScenarioError } from '../scenario-file.ts'
+import type { Outcome } from '../world.ts'
+import { control } from './control.ts'
+import { curve } from './curve.ts'
+import { describeOutcome, isAsExpected } from './report.ts'
+import { runWorld } from './run-world.ts'
+import { loadScenario, shippedScenarios } from './scenario-source.ts'
+import { sweep } from './sweep.ts'
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const progress = (line: string): void => {
+  // Only where somebody looks on: a log gets the result.
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
+  else process.stderr.write(`${line}\n`)
+}
+
+const program = new Command('simulate')
+  .description(
+    'Runs real nodes in virtual worlds: time, network, disks and adversaries from a seed',
+  )
+  .showHelpAfterError()
+  .addHelpText('after', `\nScenarios that come along: ${shippedScenarios().join(', ')}`)
+
+program
+  .command('run')
+  .description('run one scenario')
+  .argument('<scenario>', 'a JSON file, or the name of a scenario that comes along')
+  .option('--seed <text>', 'what the world is drawn from', '1')
+  .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
+  .action(async (source: string, flags: { seed: string; trace?: string }) => {
+    await runOne(loadScenario(source), flags.seed, flags.trace)
+  })
+
+program
+  .command('sweep')
+  .description('run many worlds with all kinds of faults mixed, drawn from their seeds')
+  .requiredOption('--seeds <count>', 'how many', whole)
+  .option('--from <seed>', 'the first seed', whole, 0)
+  .option('--workers <count>', 'threads (default: one for each core)', whole)
+  .action(async (flags: { seeds: number; from: number; workers?: number }) => {
+    const isPassed = await sweep(
+      { ...flags, workers: flags.workers },
+      { print, progress, now: () => performance.now() },
+    )
+    if (!isPassed) process.exitCode = 1
+  })
+
+program
+  .command('replay')
+  .description('run the world of one seed of a sweep again')
+  .argument('<seed>', 'the seed', whole)
+  .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
+  .option('--scenario', 'print what was drawn as a scenario, and do not run it')
+  .action(async (seed: number, flags: { trace?: string; scenario?: boolean }) => {
+    const scenario = drawScenario(`${seed}`)
+    if (flags.scenario) print(JSON.stringify(scenario, undefined, 2))
+    else await runOne(scenario, `${seed}`, flags.trace)
+  })
+
+program
+  .command('control')
+  .description('run worlds in which agreement must break, to see that the checks find it')
+  .option('--seeds <count>', 'how many of each', whole, 20)
+  .option('--from <seed>', 'the first seed', whole, 0)
+  .action(async (flags: { seeds: number; from: number }) => {
+    if (!(await control(flags, print))) process.exitCode = 1
+  })
+
+program
+  .command('outage')
+  .description('a day without a quorum, then everybody is back: the next block within 10 s')
+  .option('--seed <text>', 'what the world is drawn from', '1')
+  .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
+  .action(async (flags: { seed: string; trace?: string }) => {
+    const outcome = await runOne(loadScenario('outage'), flags.seed, flags.trace)
+    print(`rounds      ${outcome.roundsAtHealing.join(' ')} when everybody was back`)
+    if (outcome.failures > 0) process.exitCode = 1
+  })
+
+program
+  .command('curve')
+  .description('virtual blocks per CPU second by the number of validators')
+  .option('--sizes <list>', 'numbers of validators', sizes, [4, 7, 10, 13, 20, 31, 50, 70, 100])
+  .option('--svg <file>', 'write a plot')
+  .action(async (flags: { sizes: number[]; svg?: string }) => {
+    await curve({ sizes: flags.sizes, svg: flags.svg }, print)
+  })
+
+async function runOne(
+  scenario: Scenario,
+  seed: string,
+  trace: string | undefined,
+): Promise<Outcome> {
+  print(`scenario    ${scenario.name}: ${scenario.about}`)
+  print(`seed        ${seed}`)
+  const file = trace === undefined || trace === '-' ? undefined : openSync(trace, 'w')
+  const write = (line: string): void => void writeSync(file ?? 1, `${line}\n`)
+  try {
+    const outcome = await runWorld(scenario, seed, trace === undefined ? undefined : write)
+    print(describeOutcome(outcome))
+    const isExpected = isAsExpected(scenario, outcome)
+    print(`expected    ${scenario.expect.violations} violations: ${isExpected ? 'yes' : 'NO'}`)
+    if (!isExpected) process.exitCode = 1
+    return outcome
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+function sizes(text: string): number[] {
+  const list = text.split(',').map(Number)
+  if (list.every((size) => Number.isInteger(size) && size >= 1 && size <= 100)) return list
+  throw new InvalidArgumentError('It must be numbers from 1 to 100, with commas between them.')
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // What was foreseen has a message for people; anything else is a mistake of ours: with its stack.
+  const text =
+    error instanceof ScenarioError ? `${error.message} [${error.code}]` : (error as Error).stack
+  process.stderr.write(`simulate: ${text}\n`)
+  process.exitCode = 1
+}
