@@ -23,6 +23,7 @@ import type {
   StateView,
   TransactionLocation,
 } from '@vellum/ledger'
+import type { ConsensusStatus } from './consensus-status.ts'
 
 /** A value now, or a promise of it when there is work to wait for. */
 export type Later<T> = T | Promise<T>
@@ -32,6 +33,34 @@ export interface Backend {
   readonly chain: ChainReader
   readonly pool: PoolPort
   readonly simulator: Simulator
+  /** undefined on a chain that is not sealed by QBFT. */
+  readonly consensus?: ConsensusPort | undefined
+}
+
+/** How the chain is agreed on. */
+export interface ConsensusPort {
+  /** Milliseconds of round 0, from the genesis. */
+  readonly requestTimeoutMs: number
+  /** The validators of the block that follows this one, ascending. @param number up to the head's */
+  validatorsAfter(number: number): readonly Address[]
+  /**
+   * Wants a validator added or removed from now on: one vote goes into each block of this node.
+   * @returns why that may not be, in words for the operator
+   */
+  propose(
+    vote: ValidatorVote,
+  ): { readonly ok: true } | { readonly ok: false; readonly reason: string }
+  /** False if nothing was wanted for it. */
+  discard(subject: Address): boolean
+  pending(): ReadonlyMap<Address, 'add' | 'drop'>
+  status(): ConsensusStatus
+}
+
+export interface ValidatorVote {
+  readonly subject: Address
+  readonly kind: 'add' | 'drop'
+  /** The operator has read why it is refused, and wants it all the same. */
+  readonly isForced: boolean
 }
 
 /** What the node says about itself. */

@@ -39,6 +39,17 @@ export interface DispatchOptions {
 export interface DispatchPorts extends TurnPorts {
   /** Hears of mistakes of ours, of which the client learns nothing. Must not throw. */
   onInternalError(error: unknown, method: string): void
+  /**
+   * Hears of each call that was answered; `code`: of the error. An unknown method is `unknown`, so
+   * that clients cannot make up names. Must not throw.
+   */
+  onAnswered?(call: AnsweredCall): void
+}
+
+export interface AnsweredCall {
+  readonly method: string
+  readonly durationMs: number
+  readonly code: number | undefined
 }
 
 /** One request of the batch, or the whole body. */
@@ -47,6 +58,8 @@ interface Call {
   readonly params: readonly unknown[]
   /** JSON text of the id; undefined for a notification. */
   readonly id: JsonText | undefined
+  /** Milliseconds; 0 where nobody asks. */
+  readonly beganMs: number
 }
 
 export function createDispatch(options: DispatchOptions): Dispatch {
@@ -136,6 +149,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
     const method = methods.get(name)
     if (method === undefined) {
+      ports.onAnswered?.({ method: 'unknown', durationMs: 0, code: METHOD_NOT_FOUND })
       if (idText === undefined) return ''
       return failure(
         echo,
@@ -147,15 +161,16 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       if (idText === undefined) return ''
       return failure(echo, INVALID_PARAMS, 'non-array args')
     }
-    return { method, params: params ?? NO_PARAMS, id: idText }
+    const beganMs = ports.onAnswered === undefined ? 0 : ports.nowMs()
+    return { method, params: params ?? NO_PARAMS, id: idText, beganMs }
   }
 
   function perform(call: Call): Later<string> {
     try {
       const result = invoke(call.method, call.params)
-      if (typeof result === 'string') return success(call.id, result)
+      if (typeof result === 'string') return succeed(result, call)
       return result.then(
-        (text) => success(call.id, text),
+        (text) => succeed(text, call),
         (error: unknown) => explain(error, call),
       )
     } catch (error) {
@@ -163,9 +178,19 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
   }
 
+  function succeed(result: JsonText, call: Call): string {
+    answered(call, undefined)
+    return success(call.id, result)
+  }
+
+  function answered({ method, beganMs }: Call, code: number | undefined): void {
+    ports.onAnswered?.({ method: method.name, durationMs: ports.nowMs() - beganMs, code })
+  }
+
   function explain(error: unknown, call: Call): string {
     const known = toRpcError(error)
     if (known === undefined) ports.onInternalError(error, call.method.name)
+    answered(call, known?.code ?? INTERNAL_ERROR)
     if (call.id === undefined) return ''
     if (known === undefined) return failure(call.id, INTERNAL_ERROR, 'internal error')
     return failure(call.id, known.code, known.message, known.data)

@@ -16,6 +16,8 @@ export const INTERNAL_ERROR = -32603
 export const SERVER_ERROR = -32000
 export const RESPONSE_TOO_LARGE = -32003
 export const LIMIT_EXCEEDED = -32005
+/** As Besu: the method is known, and not served here. */
+export const METHOD_NOT_ENABLED = -32604
 /** EIP-7966: the transaction is in the pool, but the time to wait for its receipt is over. */
 export const RECEIPT_TIMEOUT = 4
 /** As go-ethereum: the call ran and reverted; `data` is what it reverted with. */

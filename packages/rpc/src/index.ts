@@ -2,17 +2,26 @@ export type {
   Backend,
   BlockFees,
   ChainReader,
+  ConsensusPort,
   Later,
   NodeFacts,
   PoolContent,
   PoolPort,
   Simulator,
   SyncProgress,
+  ValidatorVote,
 } from './backend.ts'
-export { createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
+export type {
+  ConsensusFindings,
+  ConsensusStatus,
+  ConsensusStep,
+  PreparedAt,
+  ValidatorStatus,
+} from './consensus-status.ts'
+export { type AnsweredCall, createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 export { RpcError } from './error.ts'
 export { RPC_LIMITS, type RpcLimits } from './limits.ts'
-export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
+export { createRpc, OPERATOR_METHODS, type RpcOptions, type RpcPorts } from './rpc.ts'
 export {
   type RpcServer,
   SERVER_LIMITS,

@@ -25,6 +25,8 @@ export interface RpcLimits {
   readonly feeHistoryBlocksMax: number
   /** Percentiles in a fee history, as geth. */
   readonly feeHistoryPercentilesMax: number
+  /** Blocks over which proposers are counted. */
+  readonly signerMetricsBlocksMax: number
   /** Storage slots in one request for a proof or for values. */
   readonly storageKeysMax: number
   /** Filters open at one time, all clients together. */
@@ -54,6 +56,7 @@ export const RPC_LIMITS: RpcLimits = {
   logCriteriaMax: 1_000,
   feeHistoryBlocksMax: 1_024,
   feeHistoryPercentilesMax: 100,
+  signerMetricsBlocksMax: 1_000,
   storageKeysMax: 1_024,
   filtersMax: 1_000,
   filterIdleMsMax: 300_000,
