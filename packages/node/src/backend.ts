@@ -14,7 +14,7 @@ import {
   type Secp256k1,
   type SignedTransaction,
 } from '@vellum/ledger'
-import type { Backend, BlockFees, PoolContent, SyncProgress } from '@vellum/rpc'
+import type { Backend, BlockFees, ConsensusPort, PoolContent, SyncProgress } from '@vellum/rpc'
 import type { Intake } from './intake.ts'
 import type { Clock } from './ports.ts'
 
@@ -29,6 +29,8 @@ export interface BackendOptions {
   readonly peerCount: () => number
   /** How catching up stands; undefined without a network. */
   readonly syncing: () => SyncState | undefined
+  /** undefined on a chain that is not sealed by QBFT. */
+  readonly consensus: ConsensusPort | undefined
 }
 
 export function createBackend(options: BackendOptions): Backend {
@@ -69,11 +71,12 @@ export function createBackend(options: BackendOptions): Backend {
       precompiles: chain.precompiles,
       nowMs: () => clock.elapsed(),
     }),
+    consensus: options.consensus,
   }
 }
 
 /** A gap of one block is the next one being agreed on: nobody calls that catching up. */
-function progressOf(sync: SyncState | undefined): SyncProgress | undefined {
+export function progressOf(sync: SyncState | undefined): SyncProgress | undefined {
   if (sync?.startedAt === undefined) return undefined
   const highestBlock = Math.max(...[...sync.peers.values()].map(({ height }) => height))
   if (highestBlock - sync.height < 2) return undefined

@@ -37,6 +37,8 @@ export interface PeerView {
   /** Its clock minus ours, milliseconds, give or take half the round trip. */
   readonly clockOffsetMs: number
   readonly roundTripMs: number
+  /** Elapsed time, ms, at which it told its head last. */
+  readonly heardAt: number
 }
 
 export interface Network {
@@ -108,7 +110,7 @@ export function createNetwork(ports: NetworkPorts): Network {
 
   function heard(peer: PeerAddress, height: number): void {
     const view = views.get(peer)
-    if (view !== undefined) views.set(peer, { ...view, height })
+    if (view !== undefined) views.set(peer, { ...view, height, heardAt: clock.elapsed() })
     sync.tell({ type: 'peerHead', peer, height })
     endAbstention()
   }
@@ -153,6 +155,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         clientVersion: status.clientVersion,
         clockOffsetMs: Math.round(status.nowMs - askedTime - roundTripMs / 2),
         roundTripMs: Math.round(roundTripMs),
+        heardAt: clock.elapsed(),
       })
       heard(peer, status.height)
     } catch (error) {

@@ -14,9 +14,11 @@ import {
   openChain,
   type Pool,
 } from '@vellum/ledger'
-import type { Backend } from '@vellum/rpc'
+import type { Backend, ConsensusPort } from '@vellum/rpc'
 import { createBackend } from './backend.ts'
 import type { NodeConfig } from './config.ts'
+import { createConsensusPort } from './consensus-port.ts'
+import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
 import { createIntake } from './intake.ts'
 import { createNetwork, type Network } from './network.ts'
@@ -27,6 +29,7 @@ import { qbftSchemeOf } from './sealing.ts'
 import { createSenderSource } from './senders.ts'
 import { createSpread } from './spread.ts'
 import { createSync, type Sync } from './sync.ts'
+import { VALIDATORS_MIN } from './vote-guard.ts'
 
 export interface NodeOptions {
   readonly blocks: NodeConfig['blocks']
@@ -40,6 +43,8 @@ export interface NodeOptions {
   readonly signer: Signer | undefined
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
+  /** Below this many validators no vote of ours makes the set smaller. Default: `VALIDATORS_MIN`. */
+  readonly validatorsMin?: number
 }
 
 export interface VellumNode {
@@ -92,6 +97,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
     scheme: qbft ?? FOREIGN,
     crypto,
     retainedBlocks,
+    ...(ports.measure && { measure: ports.measure }),
   })
   assertHeadWitnessed(chain, heads.found)
   heads.write(witnessOf(chain))
@@ -124,13 +130,16 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
   const senders = createSenderSource({ pool, crypto, recovery })
 
   let consensus: NodeConsensus | undefined
+  let consensusPort: ConsensusPort | undefined
   if (qbft !== undefined && genesis.qbft !== undefined) {
     const evidence: Evidence[] = []
     const votes = createOperatorVotes(genesis.qbft.epochLength)
     let sync: Sync | undefined
     let network: Network | undefined
+    const watch = createConsensusWatch(clock)
+    const settings = settingsOf(genesis.qbft, options)
     const runner = createRunner(
-      { blocks: options.blocks, settings: settingsOf(genesis.qbft, options) },
+      { blocks: options.blocks, settings },
       {
         chain,
         scheme: qbft,
@@ -146,7 +155,10 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         operatorVotes: votes,
         onFailure,
         observer: {
-          stepped: (event, effects, next) => ports.observer?.stepped(event, effects, next),
+          stepped: (event, effects, next) => {
+            watch.stepped(event, next)
+            ports.observer?.stepped(event, effects, next)
+          },
           advanced: (height) => {
             transport?.admit(runner.state().validators)
             network?.advanced(height)
@@ -204,6 +216,19 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       })
     }
     consensus = { runner, sync, network, votes, evidence }
+    consensusPort = createConsensusPort({
+      consensus,
+      scheme: qbft,
+      chain,
+      pool,
+      clock,
+      log: log.child('votes'),
+      signer,
+      transport,
+      watch,
+      settings,
+      validatorsMin: options.validatorsMin ?? VALIDATORS_MIN,
+    })
   }
   return {
     chain,
@@ -217,6 +242,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       clientVersion,
       peerCount: () => transport?.peers().length ?? 0,
       syncing: () => consensus?.sync?.state(),
+      consensus: consensusPort,
     }),
     consensus,
     failed,

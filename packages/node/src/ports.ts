@@ -5,7 +5,7 @@
 
 import type { Effect, Event, State, VoteRecord } from '@vellum/consensus'
 import type { Address, Hash } from '@vellum/evm'
-import type { Crc32, KeyValue, Secp256k1 } from '@vellum/ledger'
+import type { Crc32, KeyValue, Measure, Secp256k1 } from '@vellum/ledger'
 
 export interface Clock {
   /** Milliseconds since 1970, as the machine believes. May jump. */
@@ -157,6 +157,8 @@ export interface NodePorts {
   readonly votes?: VoteLog | undefined
   /** Sees each step of the consensus engine: metrics, traces, the simulator's checks. */
   readonly observer?: ConsensusObserver | undefined
+  /** Learns what blocks cost; runs the work as it is. */
+  readonly measure?: Measure | undefined
 }
 
 /** Must return at once and change nothing. */

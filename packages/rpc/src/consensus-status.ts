@@ -73,6 +73,8 @@ export interface ConsensusFindings {
   readonly lacking: number
   /** This node's own address; null if it has no key. */
   readonly self: Address | null
+  /** `validator`: its key is in the set of the next block. */
+  readonly role: 'validator' | 'follower'
   readonly validators: readonly ValidatorStatus[]
   readonly quorum: {
     readonly validators: number
