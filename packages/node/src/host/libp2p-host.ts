@@ -7,10 +7,9 @@
  */
 
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { ComponentLogger, Logger as Libp2pLogger } from '@libp2p/interface'
+import type { ComponentLogger, Logger as Libp2pLogger, PeerId } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
-import { multiaddr } from '@multiformats/multiaddr'
 import type { Hash } from '@vellum/evm'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { NodeError } from '../error.ts'
@@ -96,8 +95,8 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
     start: false,
     privateKey: privateKeyFromRaw(options.key),
     addresses: {
-      listen: options.listen.map(checkedAddress),
-      announce: (options.announce ?? []).map(checkedAddress),
+      listen: options.listen.map((text) => checkedAddress(text, peerId)),
+      announce: (options.announce ?? []).map((text) => checkedAddress(text, peerId)),
     },
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
     connectionEncrypters: [noise()],
@@ -118,7 +117,8 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       outboundStreamProtocolNegotiationTimeout: limits.dialMsMax,
       dialTimeout: limits.dialMsMax,
       addressDialTimeout: Math.ceil(limits.dialMsMax / 2),
-      maxParallelDials: limits.connectionsPendingMax,
+      // Who does not answer must not keep others waiting.
+      maxParallelDials: limits.connectionsMax,
       reconnectRetries: 0,
     },
     // Signs of life are our own (libp2p-links.ts).
@@ -228,9 +228,13 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
   }
 }
 
-function checkedAddress(text: string): string {
+/** An address in the form that peers can be told, with or without our id at its end. */
+function checkedAddress(text: string, peerId: PeerId): string {
+  const end = `/p2p/${peerId.toString()}`
+  const place = text.endsWith(end) ? text.slice(0, -end.length) : text
   try {
-    return multiaddr(text).toString()
+    parsePeerLocation(place + end)
+    return place
   } catch (cause) {
     throw new NodeError(
       'NODE_CONFIG_INVALID',

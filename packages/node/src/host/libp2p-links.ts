@@ -88,7 +88,8 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
   const links = new Map<PeerAddress, Link>()
   const book: AddressBook = createAddressBook(limits)
   for (const location of options.configured) book.addConfigured(location)
-  const dialling = new AbortController()
+  /** Calls under way. */
+  const calls = new Map<PeerAddress, AbortController>()
   let cancelSweep: CancelTimer | undefined
   let isRunning = false
   let aliveToldAt = 0
@@ -99,6 +100,7 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
     timers,
     random: ports.random,
     isDue: (peer) => isRunning && isWanted(peer) && book.locations(peer).length > 0,
+    isSecond: (peer) => self > peer,
     dial,
   })
 
@@ -108,12 +110,16 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
 
   async function dial(peer: PeerAddress): Promise<void> {
     const addresses = book.locations(peer).map(({ multiaddr }) => multiaddr)
+    const call = new AbortController()
+    calls.set(peer, call)
     try {
-      const signal = AbortSignal.any([dialling.signal, AbortSignal.timeout(limits.dialMsMax)])
+      const signal = AbortSignal.any([call.signal, AbortSignal.timeout(limits.dialMsMax)])
       await options.libp2p().dial(addresses, { signal })
     } catch (error) {
       // The world's way: peers are away, and are called again.
       log.debug('a peer did not answer', { peer, reason: messageOf(error) })
+    } finally {
+      calls.delete(peer)
     }
   }
 
@@ -141,6 +147,8 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
       inbound: undefined,
     }
     links.set(peer, link)
+    // It was faster.
+    if (connection.direction === 'inbound') calls.get(peer)?.abort()
     log.debug('connected', { peer, direction: connection.direction })
     void greet(link)
     options.onUp(peer, connection)
@@ -336,7 +344,7 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
       isRunning = false
       cancelSweep?.()
       redial.stop()
-      dialling.abort()
+      for (const call of calls.values()) call.abort()
       for (const link of [...links.values()]) drop(link, 'this node stops')
     },
     connectionOf: (peer) => links.get(peer)?.connection,

@@ -33,6 +33,8 @@ export const QUESTIONS: readonly Question[] = ['status', 'blocks', 'snapshot']
 const PAUSE_MS_MIN = 50
 /** A channel over its budget is a fault once in so many milliseconds. */
 const FLOOD_FAULT_MS = 1_000
+/** An address as text, with which the keys of our memories begin. */
+const ADDRESS_CHARS = 42
 /** Milliseconds before a session is opened again, at first. */
 const REOPEN_MS_MIN = 100
 
@@ -115,6 +117,7 @@ export function createChainNetwork(
   const askers = new Map<string, Asker>()
   /** Buckets outlive sessions: who opens streams anew has not got a new budget. */
   const buckets = new Map<string, { readonly messages: TokenBucket; readonly bytes: TokenBucket }>()
+  const floodedAt = new Map<PeerAddress, number>()
   const asking = new Map<string, number>()
   /** Streams of questions, ours and others', that are to end at a time. */
   const exchanges = new Map<Stream, number>()
@@ -275,8 +278,6 @@ export function createChainNetwork(
     }
     return Math.max(bucket.messages.take(1), bucket.bytes.take(size))
   }
-
-  const floodedAt = new Map<PeerAddress, number>()
 
   /** Stops reading for a while: the peer's messages wait on its side. */
   function hold(session: Session, channel: Channel, ms: number): void {
@@ -518,6 +519,13 @@ export function createChainNetwork(
     onAllowedChanged: () => {
       for (const session of [...sessions.values()]) {
         if (!host.isAllowed(session.peer)) end(session, 'it is no longer admitted')
+      }
+      // What is remembered is of peers that may come: their number is limited.
+      for (const memory of [buckets, askers, floodedAt]) {
+        for (const key of memory.keys()) {
+          if (!host.isAllowed(key.slice(0, ADDRESS_CHARS) as PeerAddress))
+            memory.delete(key as never)
+        }
       }
       for (const peer of host.linked()) open(peer)
     },

@@ -22,6 +22,8 @@ export interface RedialOptions {
   readonly random: Random
   /** Whether the peer should be called now: wanted, not connected, not banned, address known. */
   readonly isDue: (peer: PeerAddress) => boolean
+  /** Whether the peer is likely to call us at the same time, and its call would stay. */
+  readonly isSecond: (peer: PeerAddress) => boolean
   /** Never rejects. */
   readonly dial: (peer: PeerAddress) => Promise<void>
 }
@@ -34,7 +36,7 @@ interface Attempt {
 }
 
 export function createRedial(options: RedialOptions): Redial {
-  const { limits, timers, random, isDue, dial } = options
+  const { limits, timers, random, isDue, isSecond, dial } = options
   const attempts = new Map<PeerAddress, Attempt>()
   let isStopped = false
 
@@ -46,7 +48,7 @@ export function createRedial(options: RedialOptions): Redial {
       attempts.set(peer, attempt)
     }
     if (attempt.isCalling || attempt.cancel !== undefined) return
-    attempt.cancel = timers.after(delayMs(attempt.count), () => {
+    attempt.cancel = timers.after(delayMs(peer, attempt.count), () => {
       attempt.cancel = undefined
       if (!isStopped && isDue(peer)) void call(peer, attempt)
     })
@@ -63,12 +65,12 @@ export function createRedial(options: RedialOptions): Redial {
 
   /**
    * After so many calls: half to all of a delay that doubles up to its limit. The first is spread,
-   * too: when two lose each other, both would call at once.
+   * too: when two lose each other, or hear of each other, both would call at once.
    */
-  function delayMs(count: number): number {
+  function delayMs(peer: PeerAddress, count: number): number {
     const [a = 0, b = 0] = random.bytes(2)
     const share = (a * 256 + b) / 65_536
-    if (count === 0) return Math.floor(limits.redialMsMin * share)
+    if (count === 0) return Math.floor(limits.redialMsMin * (isSecond(peer) ? 1 + share : share))
     const delay = Math.min(limits.redialMsMax, limits.redialMsMin * 2 ** Math.min(count - 1, 30))
     return Math.ceil(delay * (0.5 + share / 2))
   }
