@@ -27,6 +27,7 @@ import {
   decodeTransactions,
   encodeHeadNews,
   encodeStatus,
+  type HeadNews,
   type PeerStatus,
 } from './wire.ts'
 
@@ -90,7 +91,7 @@ export function createNetwork(ports: NetworkPorts): Network {
           for (const encoded of decodeTransactions(bytes)) takeTransaction(from, encoded)
           return
         case 'head':
-          return heard(from, decodeHeadNews(bytes).height)
+          return heard(from, decodeHeadNews(bytes))
       }
     } catch (error) {
       if (!isRefusal(error)) throw error
@@ -108,7 +109,13 @@ export function createNetwork(ports: NetworkPorts): Network {
     )
   }
 
-  function heard(peer: PeerAddress, height: number): void {
+  function heard(peer: PeerAddress, { height, hash }: HeadNews): void {
+    const ours = height <= chain.head().header.number ? chain.hashAt(height) : undefined
+    if (ours !== undefined && ours !== hash) {
+      // Final blocks do not differ among honest nodes: whoever it is, someone must look.
+      log.error('a peer names another block at this height', { peer, height, ours, theirs: hash })
+      return transport.penalise(peer, 'another chain', 'severe')
+    }
     const view = views.get(peer)
     if (view !== undefined) views.set(peer, { ...view, height, heardAt: clock.elapsed() })
     sync.tell({ type: 'peerHead', peer, height })
@@ -157,7 +164,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         roundTripMs: Math.round(roundTripMs),
         heardAt: clock.elapsed(),
       })
-      heard(peer, status.height)
+      heard(peer, status)
     } catch (error) {
       if (!isRefusal(error)) throw error
       transport.penalise(peer, error.message, 'severe')

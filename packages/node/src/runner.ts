@@ -409,6 +409,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     isStuck = header.number > 0 && lastCount === 0 && pool.readyCount > 0
     isWorkTold = false
     votes?.release(header.number)
+    const said = records
+    records = []
     await advance({
       type: 'newHead',
       at: clock.now(),
@@ -420,9 +422,10 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       },
       validators: scheme.validatorsAfter(header.number, ancestor).validators,
       restMs: restMs(),
-      ...(records.length > 0 && { records }),
+      ...(said.length > 0 && { records: said }),
     })
-    records = []
+    // Messages that waited for this height may have decided it already.
+    if (chain.head().hash !== hash) return
     ports.observer.advanced(header.number)
     tellWork()
   }
@@ -478,6 +481,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       await running
     },
     receive: (letter) => {
+      // Others have no word in this; a validator that we have not heard of yet will say it again.
+      if (!state.validators.includes(letter.from)) return
       if (!mailbox.putLetter(letter)) transport?.penalise(letter.from, 'flood', 'slight')
     },
     peerUp: (peer) => put({ type: 'peerUp', peer }),
