@@ -12,18 +12,22 @@
 
 import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256 } from '@vellum/evm'
 import { isRefusal, LedgerError } from './error.ts'
-import { EMPTY_ROOT, type NewNode, type Trie, trieEntries } from './trie.ts'
-import { build, type Pair, seal, takeNew } from './trie-batch.ts'
+import { EMPTY_ROOT, NO_NODES, type Trie, trieEntries } from './trie.ts'
+import { build, type Pair, seal } from './trie-batch.ts'
 import {
+  type BranchNode,
   childAt,
   decodeNode,
   encodeNode,
   type LoadedNode,
+  newBranch,
+  newExtension,
+  newLeaf,
   REF_BYTES,
   type TrieNode,
 } from './trie-node.ts'
 import { compareNibbles, joinPaths, nibblesOf } from './trie-path.ts'
-import { load } from './trie-source.ts'
+import { load, type NodeSource } from './trie-source.ts'
 
 export type RangeEntry = readonly [key: Uint8Array, value: Uint8Array]
 
@@ -94,8 +98,11 @@ function proveRange({ source, loaded }: Trie, from: Uint8Array, end: Uint8Array)
 }
 
 export type RangeVerdict =
-  /** Every node of the trie that the range shows, its own and those of the proof. */
-  { readonly ok: true; readonly nodes: readonly NewNode[] } | RangeRefusal
+  /**
+   * The trie as far as the range shows it: what lies beyond is stubs. `takeNewNodes` gives what is to
+   * be written of it; when ranges without a gap between them are written, all of it is.
+   */
+  { readonly ok: true; readonly trie: Trie } | RangeRefusal
 
 export interface RangeRefusal {
   readonly ok: false
@@ -117,31 +124,34 @@ export type RangeRefusalReason =
 /**
  * Verifies that a trie with this root has exactly these entries from one key to another.
  * @param from first key of the range; its length is that of all keys
+ * @param source where earlier ranges of the same trie were written
  */
-export function verifyRange(root: Hash, from: Uint8Array, range: TrieRange): RangeVerdict {
+export function verifyRange(
+  root: Hash,
+  from: Uint8Array,
+  range: TrieRange,
+  source: NodeSource = NO_NODES,
+): RangeVerdict {
   const { entries, end } = range
   if (!areEntriesValid(entries, from, end)) return { ok: false, reason: 'entries invalid' }
-  const pairs = entries.map(([key, value]): Pair => ({ key: nibblesOf(key), value }))
-  const proof = new Map(range.proof.map((node) => [bytesToHex(keccak256(node)), node]))
   const work: Work = {
+    source,
     ends: { from: nibblesOf(from), end: nibblesOf(end) },
-    pairs,
-    proof,
+    pairs: entries.map(([key, value]): Pair => ({ key: nibblesOf(key), value })),
+    proof: new Map(range.proof.map((node) => [bytesToHex(keccak256(node)), node])),
     used: new Set(),
-    nodes: [],
     path: new Uint8Array(2 * from.length + 2),
   }
   try {
-    if (root === EMPTY_ROOT) expectSame(pairs.length === 0)
-    else verifyNode(work, { kind: 'stub', ref: hexToBytes(root) }, 0, 0, pairs.length)
+    const node = verifyRoot(work, root)
+    if (work.used.size < range.proof.length) return { ok: false, reason: 'node unused' }
+    return { ok: true, trie: { root, source, loaded: { node } } }
   } catch (error) {
     if (error instanceof Refused) return { ok: false, reason: error.reason }
     // A node of the proof is not our disk's: what is wrong with it is its sender's fault.
     if (isRefusal(error) || isNodeInvalid(error)) return { ok: false, reason: 'node invalid' }
     throw error
   }
-  if (work.used.size < range.proof.length) return { ok: false, reason: 'node unused' }
-  return { ok: true, nodes: work.nodes }
 }
 
 function areEntriesValid(entries: readonly RangeEntry[], from: Uint8Array, end: Uint8Array) {
@@ -167,11 +177,11 @@ interface Ends {
 }
 
 interface Work {
+  readonly source: NodeSource
   readonly ends: Ends
   readonly pairs: readonly Pair[]
   readonly proof: ReadonlyMap<string, Uint8Array>
   readonly used: Set<string>
-  readonly nodes: NewNode[]
   /** Nibbles to the node under way, in its first places. */
   readonly path: Uint8Array
 }
@@ -185,66 +195,97 @@ class Refused extends Error {
   }
 }
 
+function verifyRoot(work: Work, root: Hash): LoadedNode | undefined {
+  const count = work.pairs.length
+  if (root === EMPTY_ROOT) {
+    expectSame(count === 0)
+    return undefined
+  }
+  const held: TrieNode = { kind: 'stub', ref: hexToBytes(root) }
+  const node = verifyNode(work, held, 0, 0, count)
+  if (node.kind === 'stub') throw new Error('assertion: a root lies in every range')
+  if (node.ref === undefined) seal(node, true)
+  // Each node below was compared with what its parent holds of it; this says it once more.
+  expectSame(equalBytes(node.ref!, held.ref))
+  return node
+}
+
 /**
  * Verifies the node at the first `depth` nibbles of the path against what its parent holds of it.
  * The pairs `lo` to `hi` (exclusive) are all that begin with these nibbles.
+ * @returns the node with all that the range shows below it
  */
-function verifyNode(work: Work, held: TrieNode, depth: number, lo: number, hi: number): void {
+function verifyNode(work: Work, held: TrieNode, depth: number, lo: number, hi: number): TrieNode {
   const { ends, pairs, path } = work
   const place = placeOf(path.subarray(0, depth), ends)
-  if (place === 'outside') return
+  if (place === 'outside') return held
   if (place === 'inside') {
     const made = build(pairs, depth, lo, hi)
     if (made !== undefined) seal(made, depth === 0)
     expectSame(made !== undefined && equalBytes(made.ref!, held.ref!))
-    takeNew(made!, path, depth, work.nodes)
-    return
+    return made!
   }
   const node = resolve(work, held, depth)
-  if (node.kind === 'branch') {
-    verifyBranch(work, node, depth, lo, hi)
-    return
-  }
+  if (node.kind === 'branch') return verifyBranch(work, node, depth, lo, hi)
   const below = depth + node.path.length
   const length = ends.from.length
   if (node.kind === 'leaf' ? below !== length : below >= length) throw new Refused('node invalid')
   path.set(node.path, depth)
-  if (node.kind === 'leaf') {
-    if (placeOf(path.subarray(0, below), ends) === 'outside') expectSame(lo === hi)
-    else {
-      expectSame(hi - lo === 1 && equalBytes(pairs[lo]!.value, node.value))
-      expectSame(equalBytes(pairs[lo]!.key, path.subarray(0, below)))
+  if (node.kind === 'extension') {
+    for (let i = lo; i < hi; i++) {
+      expectSame(equalBytes(pairs[i]!.key.subarray(depth, below), node.path))
     }
-    return
+    return newExtension(node.path, verifyNode(work, node.child, below, lo, hi))
   }
-  for (let i = lo; i < hi; i++) {
-    expectSame(equalBytes(pairs[i]!.key.subarray(depth, below), node.path))
+  if (placeOf(path.subarray(0, below), ends) === 'outside') expectSame(lo === hi)
+  else {
+    expectSame(hi - lo === 1 && equalBytes(pairs[lo]!.value, node.value))
+    expectSame(equalBytes(pairs[lo]!.key, path.subarray(0, below)))
   }
-  verifyNode(work, node.child, below, lo, hi)
+  return newLeaf(node.path, node.value)
 }
 
 function verifyBranch(
   work: Work,
-  node: LoadedNode & { kind: 'branch' },
+  node: BranchNode,
   depth: number,
   lo: number,
   hi: number,
-): void {
-  if (node.value !== undefined || depth >= work.ends.from.length) throw new Refused('node invalid')
+): TrieNode {
+  const { source, path, pairs, ends } = work
+  if (node.value !== undefined || depth >= ends.from.length) throw new Refused('node invalid')
+  const stored = storedBranch(source, node, path.slice(0, depth))
+  const children: (TrieNode | undefined)[] = new Array(16).fill(undefined)
   let from = lo
   for (let nibble = 0; nibble < 16; nibble++) {
     let to = from
-    while (to < hi && work.pairs[to]!.key[depth] === nibble) to += 1
-    const child = childAt(node, nibble)
-    work.path[depth] = nibble
-    if (child === undefined) expectSame(from === to)
-    else verifyNode(work, child, depth + 1, from, to)
+    while (to < hi && pairs[to]!.key[depth] === nibble) to += 1
+    const held = childAt(node, nibble)
+    path[depth] = nibble
+    if (held === undefined) expectSame(from === to)
+    else {
+      const child = verifyNode(work, held, depth + 1, from, to)
+      const known = child.kind === 'stub' && stored !== undefined ? childAt(stored, nibble) : child
+      children[nibble] = known
+    }
     from = to
   }
+  return newBranch(children, undefined)
+}
+
+/** The same branch as an earlier range left it: its record may hold leaves that this one does not show. */
+function storedBranch(
+  source: NodeSource,
+  { ref }: BranchNode,
+  path: Uint8Array,
+): BranchNode | undefined {
+  if (ref?.length !== REF_BYTES || source.node(path, ref) === undefined) return undefined
+  const stored = load(source, { kind: 'stub', ref }, path)
+  return stored.kind === 'branch' ? stored : undefined
 }
 
 /** The node itself: embedded in its parent, or the one of the proof that has its hash. */
-function resolve({ proof, used, nodes, path }: Work, held: TrieNode, depth: number): LoadedNode {
+function resolve({ proof, used }: Work, held: TrieNode, depth: number): LoadedNode {
   if (held.kind !== 'stub') return held
   const name = bytesToHex(held.ref)
   const encoded = proof.get(name)
@@ -252,7 +293,6 @@ function resolve({ proof, used, nodes, path }: Work, held: TrieNode, depth: numb
   // The root alone may be shorter than a hash.
   if (encoded.length < REF_BYTES && depth > 0) throw new Refused('node invalid')
   used.add(name)
-  nodes.push({ path: path.slice(0, depth), hash: held.ref, encoded })
   return decodeNode(encoded, held.ref)
 }
 

@@ -6,11 +6,13 @@ import { encodeRlp } from '../src/rlp.ts'
 import {
   EMPTY_ROOT,
   getTrie,
+  type NewNode,
   NO_NODES,
   type NodeSource,
   openTrie,
   proveTrie,
   type Trie,
+  takeNewNodes,
   trieEntries,
   updateTrie,
 } from '../src/trie.ts'
@@ -19,6 +21,19 @@ import { type RangeEntry, readRange, type TrieRange, verifyRange } from '../src/
 function trieOf(entries: readonly RangeEntry[]): Trie {
   const updates = entries.map(([key, value]) => ({ key, value }))
   return updateTrie(openTrie(EMPTY_ROOT, NO_NODES), updates).trie
+}
+
+const placeOf = (path: Uint8Array, hash: Uint8Array): string =>
+  `${bytesToHex(path)} ${bytesToHex(hash)}`
+
+/** All that is written of a trie that was built at once. */
+function nodesOf(trie: Trie): Map<string, NewNode> {
+  const copy = trieOf([...trieEntries(trie)])
+  return new Map(takeNewNodes(copy).map((node) => [placeOf(node.path, node.hash), node]))
+}
+
+function sourceOf(nodes: ReadonlyMap<string, NewNode>): NodeSource {
+  return { node: (path, hash) => nodes.get(placeOf(path, hash))?.encoded }
 }
 
 const NO_BOUNDS = { bytesMax: 1e9, entriesMax: 1e9 }
@@ -49,7 +64,10 @@ describe('verifyRange', () => {
       expect(range.entries).toEqual(within(all, from!, to!))
       const verdict = verifyRange(trie.root, from!, range)
       if (!verdict.ok) throw new Error(verdict.reason)
-      for (const { hash, encoded } of verdict.nodes) expect(keccak256(encoded)).toEqual(hash)
+      expect(verdict.trie.root).toBe(trie.root)
+      for (const { path, hash } of takeNewNodes(verdict.trie)) {
+        expect(nodesOf(trie).get(placeOf(path, hash))).toBeDefined()
+      }
     })
     fc.assert(property, { seed: 1, numRuns: 3_000 })
   })
@@ -57,24 +75,23 @@ describe('verifyRange', () => {
   test('ranges that follow one another show every node of the trie', () => {
     const property = fc.property(entries, fc.integer({ min: 1, max: 5 }), (all, entriesMax) => {
       const trie = trieOf(all)
-      const nodes = new Map<string, Uint8Array>()
+      const nodes = new Map<string, NewNode>()
+      const source = sourceOf(nodes)
       const found: RangeEntry[] = []
       let from: Uint8Array | undefined = Uint8Array.of(0, 0)
       const to = Uint8Array.of(255, 255)
       while (from !== undefined) {
         const range: TrieRange = readRange(trie, { from, to, bytesMax: 1e9, entriesMax })
-        const verdict = verifyRange(trie.root, from, range)
+        const verdict = verifyRange(trie.root, from, range, source)
         if (!verdict.ok) throw new Error(verdict.reason)
-        for (const { path, hash, encoded } of verdict.nodes) {
-          nodes.set(`${bytesToHex(path)} ${bytesToHex(hash)}`, encoded)
+        for (const node of takeNewNodes(verdict.trie)) {
+          nodes.set(placeOf(node.path, node.hash), node)
         }
         found.push(...range.entries)
         from = after(range.end)
       }
-      const source: NodeSource = {
-        node: (path, hash) => nodes.get(`${bytesToHex(path)} ${bytesToHex(hash)}`),
-      }
       expect(found).toEqual(all)
+      expect(nodes).toEqual(nodesOf(trieOf(all)))
       expect([...trieEntries(openTrie(trie.root, source))]).toEqual(all)
     })
     fc.assert(property, { seed: 2, numRuns: 1_000 })
@@ -184,7 +201,7 @@ describe('verifyRange', () => {
     expect(reasonOf({}, EMPTY_ROOT)).toBe('entries differ')
     expect(reasonOf({}, `0x${'11'.repeat(32)}`)).toBe('node missing')
     const nothing = { entries: [], proof: [], end: all[20]![0] }
-    expect(verifyRange(EMPTY_ROOT, from, nothing)).toEqual({ ok: true, nodes: [] })
+    expect(verifyRange(EMPTY_ROOT, from, nothing)).toMatchObject({ ok: true })
   })
 
   test('a whole trie, and the trie of one leaf, prove themselves', () => {
