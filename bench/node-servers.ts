@@ -33,7 +33,17 @@ export async function startVellum(
   port: number,
   ...flags: readonly string[]
 ): Promise<Server> {
-  const args = [...SCRIPT_FLAGS, MAIN, 'start', '--data-dir', dataDir, '--port', String(port)]
+  const args = [
+    ...SCRIPT_FLAGS,
+    MAIN,
+    'start',
+    '--validators',
+    '1',
+    '--data-dir',
+    dataDir,
+    '--port',
+    String(port),
+  ]
   const child = spawn(process.execPath, [...nodeFlags(), ...args, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -93,7 +93,15 @@ describe('the command line', () => {
     expect(locked).toMatchObject({ code: 1, output: expect.stringContaining('NODE_STORE_LOCKED') })
     const { port } = new URL(node.url)
     const other = join(root, 'other')
-    const taken = await runCommand('start', '--data-dir', other, '--port', port)
+    const taken = await runCommand(
+      'start',
+      '--validators',
+      '1',
+      '--data-dir',
+      other,
+      '--port',
+      port,
+    )
     expect(taken).toMatchObject({ code: 1, output: expect.stringContaining('--port') })
     expect(await node.stop()).toBe(0)
   })
@@ -132,7 +140,17 @@ describe('the command line', () => {
   it('explains itself', async () => {
     const { code, output } = await runCommand('--help')
     expect(code).toBe(0)
-    for (const command of ['start', 'init', 'export', 'import', 'verify', 'account']) {
+    for (const command of [
+      'start',
+      'node',
+      'network',
+      'votes',
+      'init',
+      'export',
+      'import',
+      'verify',
+      'account',
+    ]) {
       expect(output).toContain(command)
     }
   })

@@ -45,7 +45,16 @@ export async function startNode(
   dataDir: string,
   ...flags: readonly string[]
 ): Promise<RunningNode> {
-  const child = spawnMain(['start', '--data-dir', dataDir, '--port', '0', ...flags])
+  const child = spawnMain([
+    'start',
+    '--validators',
+    '1',
+    '--data-dir',
+    dataDir,
+    '--port',
+    '0',
+    ...flags,
+  ])
   const output = collect(child)
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => fail('it did not start in time'), START_MS_MAX)

@@ -4,11 +4,15 @@
  * Only `host/main.ts` reads flags, files and the environment; it hands their union to `parseConfig`.
  */
 
+import type { Address } from '@vellum/evm'
 import { NodeError } from './error.ts'
+import { VALIDATORS_MIN } from './vote-guard.ts'
 
 export interface NodeConfig {
   /** Directory of everything that the node keeps. */
   readonly dataDir: string
+  /** Genesis file with which an empty data directory begins; undefined: it must hold a chain. */
+  readonly genesisFile: string | undefined
   readonly state: {
     /** Which states are kept; undefined: as the directory was begun, or archive in a new one. */
     readonly mode: StateMode | undefined
@@ -33,6 +37,18 @@ export interface NodeConfig {
     /** Form in which proposals and round changes are sent; both are read. */
     readonly encoding: 'three items' | 'four items'
   }
+  readonly network: {
+    /** Whether the node has peers; undefined: `vellum node` has, `vellum start` has none. */
+    readonly enabled: boolean | undefined
+    /** Where to listen for peers, as multiaddrs; empty: it calls others only. */
+    readonly listen: readonly string[]
+    /** What peers are told instead of the addresses listened at, for a node behind a translation. */
+    readonly announce: readonly string[]
+    /** Peers that are let in and called for ever: multiaddrs that end in `/p2p/<id>`. */
+    readonly bootnodes: readonly string[]
+    /** Addresses of further nodes that are let in; the chain's validators always are. */
+    readonly members: readonly Address[]
+  }
   readonly rpc: {
     readonly host: string
     /** TCP port; 0 lets the system choose. */
@@ -41,12 +57,37 @@ export interface NodeConfig {
     readonly allowedHosts: readonly string[]
     /** Origins whose pages may call; empty: none. */
     readonly corsOrigins: readonly string[]
+    /**
+     * Methods for the operator (`OPERATOR_METHODS`) that are served; undefined: all of them where only
+     * this machine can reach the server, none elsewhere.
+     */
+    readonly operatorMethods: readonly string[] | undefined
+  }
+  /** GET /metrics, /liveness and /readiness. */
+  readonly metrics: {
+    readonly enabled: boolean
+    readonly host: string
+    /** TCP port, 0 lets the system choose; undefined: 9545, or none if that is taken. */
+    readonly port: number | undefined
+  }
+  readonly votes: {
+    /** Below this many validators no vote of this node makes the set smaller. */
+    readonly validatorsMin: number
   }
   readonly validator: {
     /** Keystore file of the key that seals blocks; undefined: the node makes none. */
     readonly keystore: string | undefined
     /** File whose first line is its password; undefined: it is asked for. */
     readonly passwordFile: string | undefined
+    /** File of what the key has voted; undefined: beside the keystore, named after the address. */
+    readonly votesFile: string | undefined
+    /** Take a keystore whose password can be guessed fast, as those of `--light-keys`. */
+    readonly acceptWeakKeystore: boolean
+  }
+  /** For drills alone. */
+  readonly test: {
+    /** Milliseconds that this node's clock is ahead of the machine's. */
+    readonly clockOffsetMs: number
   }
   readonly logLevel: LogLevel
 }
@@ -89,6 +130,7 @@ export function parseConfig(raw: unknown): NodeConfig {
 
 const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   dataDir: text('data/dev'),
+  genesisFile: optional(text()),
   state: section<NodeConfig['state']>({
     mode: optional(oneOf(STATE_MODES)),
     retainedBlocks: withDefault(1_024, whole(64, 10_000_000)),
@@ -104,15 +146,36 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     requestTimeoutMaxMs: withDefault(60_000, whole(100, HOUR_MS)),
     encoding: withDefault('three items', oneOf(['three items', 'four items'] as const)),
   }),
+  network: section<NodeConfig['network']>({
+    enabled: optional(flag()),
+    listen: withDefault(['/ip4/127.0.0.1/tcp/30303'], list()),
+    announce: list(),
+    bootnodes: list(),
+    members: addresses(),
+  }),
   rpc: section<NodeConfig['rpc']>({
     host: text('127.0.0.1'),
     port: withDefault(8545, whole(0, 65_535)),
     allowedHosts: list(),
     corsOrigins: list(),
+    operatorMethods: optional(list()),
+  }),
+  metrics: section<NodeConfig['metrics']>({
+    enabled: withDefault(true, flag()),
+    host: text('127.0.0.1'),
+    port: optional(whole(0, 65_535)),
+  }),
+  votes: section<NodeConfig['votes']>({
+    validatorsMin: withDefault(VALIDATORS_MIN, whole(1, 128)),
   }),
   validator: section<NodeConfig['validator']>({
     keystore: optional(text()),
     passwordFile: optional(text()),
+    votesFile: optional(text()),
+    acceptWeakKeystore: withDefault(false, flag()),
+  }),
+  test: section<NodeConfig['test']>({
+    clockOffsetMs: withDefault(0, whole(-24 * HOUR_MS, 24 * HOUR_MS)),
   }),
   logLevel: withDefault<LogLevel>('info', oneOf(LOG_LEVELS)),
 })
@@ -169,6 +232,27 @@ function oneOf<T extends string>(words: readonly T[]): Field<T> {
     if (found !== undefined) return found
     complaints.push(`${path} must be one of ${words.join(', ')}, not ${shown(value)}`)
     return words[0]!
+  }
+}
+
+function flag(): Field<boolean> {
+  return ({ path, value, complaints }) => {
+    if (typeof value === 'boolean') return value
+    complaints.push(`${path} must be true or false, not ${shown(value)}`)
+    return false
+  }
+}
+
+function addresses(): Field<readonly Address[]> {
+  return (reader) => {
+    const texts = list()(reader)
+    for (const each of texts) {
+      if (/^0x[0-9a-fA-F]{40}$/.test(each)) continue
+      reader.complaints.push(
+        `${reader.path} must hold addresses (0x and 40 hex digits), not ${shown(each)}`,
+      )
+    }
+    return texts.map((each) => each.toLowerCase() as Address)
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { type Address, keccak256 } from '@vellum/evm'
+import { DEFAULT_GAS_LIMIT, networkGenesis } from './network-genesis.ts'
 
 export interface DevAccount {
   readonly address: Address
@@ -17,8 +18,6 @@ export interface DevAccount {
 export const DEV_CHAIN_ID = 1337
 /** Wei of each account: 10,000 ether. */
 export const DEV_BALANCE: bigint = 10_000n * 10n ** 18n
-/** Large enough for blocks of some thousand calls, small enough to execute within two seconds. */
-const DEV_GAS_LIMIT = 500_000_000
 
 export const DEV_ACCOUNTS: readonly DevAccount[] = [
   {
@@ -68,44 +67,20 @@ export function devValidatorKey(): Uint8Array {
   return keccak256(new TextEncoder().encode('vellum development validator'))
 }
 
+/** Wei of the development accounts. */
+export function devBalances(): ReadonlyMap<Address, bigint> {
+  return new Map(DEV_ACCOUNTS.map(({ address }) => [address, DEV_BALANCE]))
+}
+
 /** The development chain's genesis, as a genesis file would say it: all forks to Osaka, no fees. */
 export function devGenesis(extraData: string): object {
-  const alloc = Object.fromEntries(
-    DEV_ACCOUNTS.map(({ address }) => [address, { balance: `0x${DEV_BALANCE.toString(16)}` }]),
-  )
-  return {
-    config: {
-      chainId: DEV_CHAIN_ID,
-      homesteadBlock: 0,
-      eip150Block: 0,
-      eip155Block: 0,
-      eip158Block: 0,
-      byzantiumBlock: 0,
-      constantinopleBlock: 0,
-      petersburgBlock: 0,
-      istanbulBlock: 0,
-      berlinBlock: 0,
-      londonBlock: 0,
-      shanghaiTime: 0,
-      cancunTime: 0,
-      pragueTime: 0,
-      osakaTime: 0,
-      zeroBaseFee: true,
-      // Under a second a block may have its parent's time: blocks come when there is work.
-      qbft: {
-        blockperiodseconds: 1,
-        xblockperiodmilliseconds: 1,
-        epochlength: 30_000,
-        requesttimeoutseconds: 4,
-      },
-    },
-    nonce: '0x0',
-    timestamp: '0x0',
-    extraData,
-    gasLimit: `0x${DEV_GAS_LIMIT.toString(16)}`,
-    difficulty: '0x1',
-    mixHash: '0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365',
-    coinbase: '0x0000000000000000000000000000000000000000',
-    alloc,
-  }
+  const genesis = networkGenesis({
+    chainId: DEV_CHAIN_ID,
+    validators: [],
+    blockPeriodMs: 0,
+    requestTimeoutSeconds: 4,
+    gasLimit: DEFAULT_GAS_LIMIT,
+    balances: devBalances(),
+  })
+  return { ...genesis, extraData }
 }

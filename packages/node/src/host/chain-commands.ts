@@ -72,8 +72,8 @@ export async function initChain(file: string, ports: CommandPorts): Promise<void
   })
 }
 
-/** Apart from the caller, so that a large file is not held while the state is made of it. */
-async function copyGenesis(file: string, dataDir: string): Promise<void> {
+/** Puts a genesis file into a directory. Apart from the caller, so that a large file is not held while the state is made of it. */
+export async function copyGenesis(file: string, dataDir: string): Promise<void> {
   const bytes = readWhole(file)
   parseGenesisFile(bytes, file)
   await writeGenesisFile(dataDir, bytes)

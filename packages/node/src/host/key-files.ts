@@ -1,5 +1,6 @@
 /** Keystore files in a directory, and the passwords that open them. */
 
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -14,9 +15,15 @@ import {
 import { join } from 'node:path'
 import { stderr, stdin } from 'node:process'
 import type { Address } from '@vellum/evm'
+import type { Secp256k1 } from '@vellum/ledger'
 import { NodeError } from '../error.ts'
 import { syncDirectory } from './head-file.ts'
-import { encryptKeystore, keystoreAddress } from './keystore.ts'
+import {
+  encryptKeystore,
+  keystoreAddress,
+  type ScryptStrength,
+  STANDARD_STRENGTH,
+} from './keystore.ts'
 
 export interface KeyFile {
   /** undefined: the file does not say. */
@@ -32,6 +39,16 @@ export type PasswordSource =
 
 const PASSWORD_BYTES_MAX = 4096
 
+/** A new private key, 32 bytes. The caller zeroes it after use. */
+export function randomKey(crypto: Pick<Secp256k1, 'isPrivateKey'>): Uint8Array {
+  let key = randomBytes(32)
+  while (!crypto.isPrivateKey(key)) key = randomBytes(32)
+  // A copy: a Buffer of 32 bytes is a view of a pool that others use.
+  const own = Uint8Array.from(key)
+  key.fill(0)
+  return own
+}
+
 /**
  * Encrypts a key into a new file of the directory, readable by its owner only.
  * @returns the path of the file
@@ -40,8 +57,9 @@ export async function saveKey(
   directory: string,
   key: Uint8Array,
   owner: { readonly address: Address; readonly password: Uint8Array; readonly createdAtMs: number },
+  strength: ScryptStrength = STANDARD_STRENGTH,
 ): Promise<string> {
-  const text = await encryptKeystore(key, owner)
+  const text = await encryptKeystore(key, owner, strength)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   chmodSync(directory, 0o700)
   // geth's name: the time, without colons, and the address.

@@ -30,6 +30,9 @@ export interface ScryptStrength {
 
 export const STANDARD_STRENGTH: ScryptStrength = { n: 2 ** 18, r: 8, p: 1 }
 
+/** geth's light strength, 4 MiB and some milliseconds: for keys that guard nothing. */
+export const LIGHT_STRENGTH: ScryptStrength = { n: 2 ** 12, r: 8, p: 6 }
+
 export interface DecryptOptions {
   /** Also take files whose password can be guessed fast: scrypt n, or rounds of pbkdf2, under 2^17. */
   readonly acceptWeak?: boolean

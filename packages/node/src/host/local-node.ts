@@ -1,22 +1,28 @@
-/** A node over this machine's real disk and clock, without its RPC server. */
+/** A node over this machine's real disk, clock and network, without its RPC server. */
 
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { crc32 } from 'node:zlib'
+import type { Address } from '@vellum/evm'
 import { createStore, type Genesis, type Secp256k1 } from '@vellum/ledger'
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
 import { type GenesisFile, parseGenesisFile } from '../genesis-file.ts'
 import { createNode, type VellumNode } from '../node.ts'
-import type { HeadWitness, Logger } from '../ports.ts'
+import type { Clock, HeadWitness, Logger } from '../ports.ts'
 import { signerOf } from '../sealing.ts'
 import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
 import type { HeadFile } from './head-file.ts'
 import { collecting } from './heap.ts'
-import { systemClock, systemTimers } from './machine.ts'
+import { createLateTransport } from './late-transport.ts'
+import { createLibp2pHost, type Libp2pHost, type Libp2pHostOptions } from './libp2p-host.ts'
+import { shiftedClock, systemTimers } from './machine.ts'
+import { loadNodeKey } from './node-key.ts'
 import type { Progress } from './progress.ts'
 import { createRecoveryPool } from './recovery-pool.ts'
 import { loadSystemCrypto } from './system.ts'
+import { openVotes, type ValidatorVotes } from './validator-votes.ts'
 import { CLIENT_VERSION } from './version.ts'
 
 export interface LocalNode {
@@ -24,6 +30,12 @@ export interface LocalNode {
   readonly genesis: Genesis
   readonly directory: DataDirectory
   readonly crypto: Secp256k1
+  /** Of the key that seals blocks; undefined: this node has none. */
+  readonly address: Address | undefined
+  /** undefined: a node without peers. */
+  readonly network: Libp2pHost | undefined
+  /** undefined: no validator's key, or no peers. */
+  readonly votes: ValidatorVotes | undefined
   /** Blocks behind the head whose state is kept; undefined: all. */
   readonly retainedBlocks: number | undefined
   /** Stops making blocks, finishes what is being written, frees the directory. */
@@ -40,6 +52,11 @@ export interface LocalNodeOptions {
   readonly validatorKey?: Uint8Array
   /** See `DataDirectoryOptions`. */
   readonly acceptHead?: boolean
+  /** Also open the network and the validator's votes; undefined: a node by itself. */
+  readonly peers?: {
+    /** Begin with no votes where they are lost, instead of abstaining. */
+    readonly acceptVoteLoss: boolean
+  }
 }
 
 /** How long the note of the head may lag behind on the disk itself; see `head-file.ts`. */
@@ -97,7 +114,24 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     cores > 1
       ? createRecoveryPool({ workers: Math.min(RECOVERY_THREADS_MAX, cores - 1) })
       : undefined
+  const clock = shiftedClock(config.test.clockOffsetMs)
+  let votes: ValidatorVotes | undefined
+  let network: Libp2pHost | undefined
+  const closePorts = async (): Promise<void> => {
+    await network?.stop()
+    await recovery?.stop()
+    await votes?.close()
+    await directory.close()
+  }
   try {
+    const signer = validatorKey && signerOf(validatorKey, crypto)
+    const late = options.peers && createLateTransport()
+    if (options.peers !== undefined) {
+      votes =
+        signer && (await openVotes({ ...options.peers, config, validator: signer.address, log }))
+      const key = validatorKey ?? loadNodeKey(config.dataDir, crypto)
+      network = await createLibp2pHost({ ...config.network, key, ports: networkPorts(clock, log) })
+    }
     const retainedBlocks = retainedBlocksOf(config, directory)
     const node = await createNode(
       {
@@ -106,11 +140,25 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         retainedBlocks,
         genesis,
         allocation: collecting(allocation, COLLECTED_ACCOUNTS),
-        signer: validatorKey && signerOf(validatorKey, crypto),
+        signer,
         clientVersion: CLIENT_VERSION,
       },
-      { clock: systemClock, timers: systemTimers, log, disk, heads, crc32, crypto, recovery },
+      {
+        clock,
+        timers: systemTimers,
+        log,
+        disk,
+        heads,
+        crc32,
+        crypto,
+        recovery,
+        transport: late?.transport,
+        votes: votes?.log,
+      },
     )
+    if (network !== undefined) {
+      late?.provide(network.open(node.chain.hashAt(node.chain.genesis.number)!))
+    }
     const syncing = setInterval(() => directory.heads.sync(), HEAD_SYNC_MS)
     syncing.unref()
     return {
@@ -118,19 +166,24 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
       genesis,
       directory,
       crypto,
+      address: signer?.address,
+      network,
+      votes,
       retainedBlocks,
       close: async () => {
         clearInterval(syncing)
         await node.stop()
-        await recovery?.stop()
-        await directory.close()
+        await closePorts()
       },
     }
   } catch (error) {
-    await recovery?.stop()
-    await directory.close()
+    await closePorts()
     throw error
   }
+}
+
+function networkPorts(clock: Clock, log: Logger): Libp2pHostOptions['ports'] {
+  return { clock, timers: systemTimers, random: { bytes: (size) => randomBytes(size) }, log }
 }
 
 /** The head file, or, where nothing is in it and that is accepted, one that says so. */

@@ -7,6 +7,11 @@ export const systemClock: Clock = {
   elapsed: () => performance.now(),
 }
 
+/** The system's clock, ahead by so many milliseconds: for drills. */
+export function shiftedClock(offsetMs: number): Clock {
+  return { now: () => Date.now() + offsetMs, elapsed: systemClock.elapsed }
+}
+
 export const systemTimers: Timers = {
   after: (afterMs, run) => {
     // A turn of the event loop, in which sockets are read, instead of a timer's millisecond.

@@ -1,11 +1,12 @@
 /** The command line. The one place that reads arguments, the configuration file and the environment. */
 
-import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type NodeConfig, parseConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
-import { listAccounts, newAccount } from './account-commands.ts'
+import { DEFAULT_GAS_LIMIT } from '../network-genesis.ts'
+import { initVotes, listAccounts, newAccount } from './account-commands.ts'
 import {
   type CommandPorts,
   exportBlocks,
@@ -13,12 +14,15 @@ import {
   initChain,
   verifyChain,
 } from './chain-commands.ts'
+import { readConfigFile } from './config-file.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
+import { createNetwork, type NetworkFlags } from './network-command.ts'
+import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
-import { runNode } from './start-command.ts'
+import { runStart } from './start-command.ts'
 import { VERSION } from './version.ts'
 
 /** Flags as commander gives them; each overrides the field of the file beside it. */
@@ -38,8 +42,18 @@ interface Flags {
   readonly validator?: string
   readonly passwordFile?: string
   readonly passwordFd?: number
+  readonly acceptVoteLoss?: boolean
   readonly logLevel?: string
 }
+
+/** How this process was started: what other nodes on this machine are started with. */
+const PROGRAM: readonly string[] = [
+  process.execPath,
+  ...process.execArgv,
+  fileURLToPath(import.meta.url),
+]
+/** Four processes are what two cores bear; more than these are no use on one machine. */
+const DEV_VALIDATORS_MAX = 16
 
 boundHeapGrowth()
 
@@ -48,29 +62,42 @@ const program = new Command('vellum')
   .version(VERSION)
   .showHelpAfterError()
 
-withConfig(program.command('start'))
+withNode(program.command('start'))
   .description(
-    'run a node with its RPC server; in a directory without a chain, begin the development chain',
+    'run what lies in the data directory; in a new one begin the development chain, with four validators on this machine',
   )
-  .option('--host <address>', 'address that the RPC server listens at (default: 127.0.0.1)')
-  .option('--port <number>', 'port of the RPC server; 0: any free one (default: 8545)', whole)
-  .option('--allow-host <name...>', 'names under which clients may reach it, beside localhost')
-  .option('--cors-origin <origin...>', 'web origins that may call it (default: none)')
-  .option('--block-period <ms>', 'least time between blocks; 0: on demand (default: 0)', whole)
-  .option('--gather <ms>', 'most time that transactions gather under load (default: 300)', whole)
-  .option('--heartbeat <ms>', 'empty block after this idle time; 0: none (default: 60000)', whole)
   .option(
-    '--gas-limit <gas>',
-    'gas limit that blocks move to (default: as the chain has it)',
+    '--validators <number>',
+    'validators of a new development chain; 1: in this process (default: 4)',
     whole,
   )
-  .option('--validator <keystore>', 'keystore of the key that seals blocks')
-  .option('--password-file <file>', 'file whose first line is the password of the keystore')
-  .option('--password-fd <number>', 'open descriptor to read the password from', whole)
+  .action(async (flags: Flags & { validators?: number }) => {
+    if (flags.validators !== undefined && flags.validators > DEV_VALIDATORS_MAX) {
+      throw new NodeError(
+        'NODE_CONFIG_INVALID',
+        `--validators must be from 1 to ${DEV_VALIDATORS_MAX}`,
+      )
+    }
+    process.exitCode = await runStart({
+      ...portsOf(flags),
+      passwordDescriptor: flags.passwordFd,
+      acceptVoteLoss: flags.acceptVoteLoss ?? false,
+      validators: flags.validators,
+      program: PROGRAM,
+      nodeFlags: nodeFlagsOf(flags),
+      port: flags.port,
+      warn: (line) => void process.stderr.write(`${line}\n`),
+    })
+  })
+
+withNode(program.command('node'))
+  .description('run a node of a network: validator or follower, with its peers and its RPC server')
   .action(async (flags: Flags) => {
     process.exitCode = await runNode({
       ...portsOf(flags),
       passwordDescriptor: flags.passwordFd,
+      acceptVoteLoss: flags.acceptVoteLoss ?? false,
+      isNetworked: true,
     })
   })
 
@@ -100,19 +127,94 @@ withConfig(program.command('verify'))
     verifyChain(flags.acceptHead ?? false, portsOf(flags)),
   )
 
+const network = program.command('network').description('networks of validators')
+
+network
+  .command('create')
+  .description('make keys, genesis and a folder for each node of a new network')
+  .requiredOption('--validators <number>', 'validators that the chain begins with', whole)
+  .requiredOption('--out <directory>', 'folder to create')
+  .option('--followers <number>', 'further nodes, which may become validators later', whole, 0)
+  .option('--chain-id <number>', 'default: drawn at random', whole)
+  .option('--block-period <ms>', 'least time between blocks; 0: on demand', whole, 0)
+  .option('--request-timeout <s>', 'time of the first round of a block', whole, 2)
+  .option('--gas-limit <gas>', 'gas limit of blocks', whole, DEFAULT_GAS_LIMIT)
+  .option('--host <address...>', 'where peers reach the nodes: one, or one each', ['127.0.0.1'])
+  .option('--base-port <number>', 'port for peers; of nodes on one host the first', whole, 30_303)
+  .option('--rpc-base-port <number>', 'port for RPC; of nodes on one host the first', whole, 8_545)
+  .option('--password-file <file>', 'password of all keystores (default: one each, in a file)')
+  .option('--light-keys', 'encrypt keystores weakly and fast: for tests')
+  .option('--dev-accounts', 'fund the development accounts, whose keys are public')
+  .action((flags: NetworkFlags) => createNetwork(flags, PROGRAM, plainPorts()))
+
+const votes = program.command('votes').description('what a validator has voted')
+
+votes
+  .command('init')
+  .description('make the vote file of a key that has never voted')
+  .requiredOption('--keystore <file>', 'keystore of the validator')
+  .action((flags: { keystore: string }) => initVotes(flags.keystore, print))
+
 const account = program.command('account').description('keys, encrypted in keystore files')
 
 withKeystore(account.command('new'))
   .description('make a key')
   .option('--password-file <file>', 'file whose first line is the password')
   .option('--password-fd <number>', 'open descriptor to read the password from', whole)
-  .action((flags: Flags & { keystore?: string }) =>
-    newAccount(keystoreOf(flags), passwordSource(flags, 'password for the new key: '), print),
+  .option('--for-validator', 'also make its vote file')
+  .action((flags: Flags & { keystore?: string; forValidator?: boolean }) =>
+    newAccount(keystoreOf(flags), passwordSource(flags, 'password for the new key: '), {
+      forValidator: flags.forValidator ?? false,
+      print,
+    }),
   )
 
 withKeystore(account.command('list'))
   .description('list keystores')
   .action((flags: Flags & { keystore?: string }) => listAccounts(keystoreOf(flags), print))
+
+/** Options of the commands that run nodes. */
+function withNode(command: Command): Command {
+  return withConfig(command)
+    .option('--host <address>', 'address that the RPC server listens at (default: 127.0.0.1)')
+    .option('--port <number>', 'port of the RPC server; 0: any free one (default: 8545)', whole)
+    .option('--allow-host <name...>', 'names under which clients may reach it, beside localhost')
+    .option('--cors-origin <origin...>', 'web origins that may call it (default: none)')
+    .option('--block-period <ms>', 'least time between blocks; 0: on demand (default: 0)', whole)
+    .option('--gather <ms>', 'most time that transactions gather under load (default: 300)', whole)
+    .option('--heartbeat <ms>', 'empty block after this idle time; 0: none (default: 60000)', whole)
+    .option(
+      '--gas-limit <gas>',
+      'gas limit that blocks move to (default: as the chain has it)',
+      whole,
+    )
+    .option('--validator <keystore>', 'keystore of the key that seals blocks')
+    .option('--password-file <file>', 'file whose first line is the password of the keystore')
+    .option('--password-fd <number>', 'open descriptor to read the password from', whole)
+    .option('--accept-vote-loss', 'vote although it is not known what this validator has voted')
+}
+
+/** The flags that hold for every node of a local network alike. */
+function nodeFlagsOf(flags: Flags): string[] {
+  const given: readonly (readonly [string, string | number | readonly string[] | undefined])[] = [
+    ['--host', flags.host],
+    ['--allow-host', flags.allowHost],
+    ['--cors-origin', flags.corsOrigin],
+    ['--block-period', flags.blockPeriod],
+    ['--gather', flags.gather],
+    ['--heartbeat', flags.heartbeat],
+    ['--gas-limit', flags.gasLimit],
+    ['--mode', flags.mode],
+    ['--retained-blocks', flags.retainedBlocks],
+    // What is ordinary in a node is noise in four.
+    ['--log-level', flags.logLevel ?? 'warn'],
+  ]
+  const words = given.flatMap(([name, value]) => {
+    if (value === undefined) return []
+    return typeof value === 'object' ? [name, ...value] : [name, String(value)]
+  })
+  return flags.acceptVoteLoss ? [...words, '--accept-vote-loss'] : words
+}
 
 /** Options of all commands that work on a data directory. */
 function withConfig(command: Command): Command {
@@ -149,13 +251,15 @@ function passwordSource(flags: Flags, question: string): PasswordSource {
 
 function portsOf(flags: Flags): CommandPorts {
   const config = configOf(flags)
-  const toStandardError = (line: string): void => void process.stderr.write(line)
-  return {
-    config,
-    log: createConsoleLog(config.logLevel, toStandardError),
-    progress: createProgress(toStandardError),
-    print,
-  }
+  return { config, log: createConsoleLog(config.logLevel, toStandardError), ...plainPorts() }
+}
+
+function plainPorts(): Pick<CommandPorts, 'progress' | 'print'> {
+  return { progress: createProgress(toStandardError), print }
+}
+
+function toStandardError(text: string): void {
+  process.stderr.write(text)
 }
 
 function print(line: string): void {
@@ -191,24 +295,6 @@ function configOf(flags: Flags): NodeConfig {
     }),
     ...laid('validator', { keystore: flags.validator, passwordFile: flags.passwordFile }),
   })
-}
-
-function readConfigFile(path: string): Record<string, unknown> {
-  let json: unknown
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (cause) {
-    throw new NodeError(
-      'NODE_CONFIG_INVALID',
-      `the configuration file ${path} cannot be read: ${(cause as Error).message}`,
-      { path },
-      { cause },
-    )
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new NodeError('NODE_CONFIG_INVALID', `${path} must hold a JSON object`, { path })
-  }
-  return json as Record<string, unknown>
 }
 
 function whole(text: string): number {

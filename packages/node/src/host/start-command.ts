@@ -1,79 +1,133 @@
-/** `vellum start`: a node with its RPC server, until it is told to stop or cannot go on. */
+/**
+ * `vellum start`: the development chain, and what lies in the data directory already. Four validators in
+ * processes of their own, or one in this process.
+ */
 
-import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { bytesToHex } from '@vellum/evm'
-import { addressOfPublicKey, decodeExtraData, encodeExtraData, type Genesis } from '@vellum/ledger'
-import { createRpc, type RpcServer, startServer } from '@vellum/rpc'
-import type { NodeConfig } from '../config.ts'
-import { DEV_ACCOUNTS, DEV_CHAIN_ID, devGenesis, devValidatorKey } from '../dev-chain.ts'
+import { addressOfPublicKey, encodeExtraData } from '@vellum/ledger'
+import {
+  DEV_ACCOUNTS,
+  DEV_CHAIN_ID,
+  devBalances,
+  devGenesis,
+  devValidatorKey,
+} from '../dev-chain.ts'
 import { NodeError } from '../error.ts'
-import type { Logger } from '../ports.ts'
-import { type CommandPorts, writeGenesisFile } from './chain-commands.ts'
+import { DEFAULT_GAS_LIMIT } from '../network-genesis.ts'
+import { writeGenesisFile } from './chain-commands.ts'
 import { genesisPath } from './data-directory.ts'
-import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
-import { decryptKeystore } from './keystore.ts'
-import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
-import { systemClock, systemTimers } from './machine.ts'
+import { networkFolders, runLocalNetwork } from './local-network.ts'
+import { createNetworkFiles } from './network-files.ts'
+import { type NodePorts, runNode, stopSignal } from './node-command.ts'
 import { loadSystemCrypto } from './system.ts'
-import { VERSION } from './version.ts'
 
-export interface StartPorts extends CommandPorts {
-  /** Descriptor that the validator's password is read from, before files and prompt. */
-  readonly passwordDescriptor: number | undefined
+export interface StartPorts extends Omit<NodePorts, 'isNetworked'> {
+  /** Validators of a new development chain; undefined: four. */
+  readonly validators: number | undefined
+  /** The program and arguments that run `vellum`. */
+  readonly program: readonly string[]
+  /** Flags that the nodes of a network are given. */
+  readonly nodeFlags: readonly string[]
+  /** RPC port of the first node, if it was given. */
+  readonly port: number | undefined
+  readonly warn: (line: string) => void
 }
+
+const DEV_VALIDATORS = 4
+const DEV_PEER_PORT = 30_303
+const DEV_RPC_PORT = 8_545
+/** Seconds of a round: nodes of one machine answer at once, or not at all. */
+const DEV_REQUEST_TIMEOUT = 2
 
 /**
  * Runs until a signal or a failure.
  * @returns the process's exit code
  */
-export async function runNode(ports: StartPorts): Promise<number> {
-  const { config, log } = ports
-  if (!existsSync(genesisPath(config.dataDir))) await beginDevChain(config.dataDir)
-  const { local, isDev, openedMs } = await open(ports)
-  let server: RpcServer
-  try {
-    server = await serve(local, config, log.child('rpc'))
-  } catch (error) {
-    await local.close()
-    throw error
+export async function runStart(ports: StartPorts): Promise<number> {
+  const { config, validators } = ports
+  const { dataDir } = config
+  const existing = networkFolders(dataDir).length
+  if (existing > 0) {
+    assertAsMany(dataDir, existing, validators)
+    return runNetwork(ports)
   }
-  // Asked for before the banner says that the node is there to be stopped.
-  const stopping = stopSignal()
-  await local.node.start()
-  for (const line of banner(local, { config, server, isDev, openedMs })) ports.print(line)
-
-  const failure = await Promise.race([stopping, local.node.failed])
-  if (failure === 'stop') log.info('stopping')
-  else {
-    log.error('the node cannot go on and stops', { reason: (failure as Error).message })
+  const hasChain = existsSync(genesisPath(dataDir))
+  if (hasChain) assertAsMany(dataDir, 1, validators)
+  const isOwn = config.validator.keystore !== undefined || config.genesisFile !== undefined
+  if (!hasChain && !isOwn) {
+    const count = validators ?? DEV_VALIDATORS
+    if (count > 1) {
+      await beginDevNetwork(ports, count)
+      return runNetwork(ports)
+    }
+    await beginDevChain(dataDir)
   }
-  await server.stop()
-  try {
-    await local.close()
-  } catch (error) {
-    // After a failed disk, closing it may fail as well; the first failure is the news.
-    if (failure === 'stop') throw error
-  }
-  if (failure !== 'stop') throw failure
-  return 0
+  return runNode({ ...ports, isNetworked: false })
 }
 
-/** Apart from `runNode`, which lives as long as the node: a genesis file may be large. */
-async function open(
-  ports: StartPorts,
-): Promise<{ local: LocalNode; isDev: boolean; openedMs: number }> {
-  const genesisFile = readGenesis(ports.config.dataDir)
-  const isDev = isDevChain(genesisFile.genesis)
-  const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
-  const startedAt = performance.now()
-  const local = await openLocalNode({
-    ...ports,
-    genesisFile,
-    ...(validatorKey === undefined ? {} : { validatorKey }),
+function assertAsMany(dataDir: string, existing: number, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === existing) return
+  throw new NodeError(
+    'NODE_CONFIG_INVALID',
+    `${dataDir} holds ${existing === 1 ? 'a chain of one node' : `a network of ${existing} nodes`}, not of ${wanted}; leave --validators out, or choose another --data-dir`,
+    { existing, wanted },
+  )
+}
+
+function runNetwork(ports: StartPorts): Promise<number> {
+  const { config, program, nodeFlags, port, print, warn } = ports
+  const directory = config.dataDir
+  const isDev = isDevNetwork(directory)
+  const stopping = stopSignal()
+  return runLocalNetwork({
+    directory,
+    program,
+    flags: nodeFlags,
+    port,
+    isDev,
+    print,
+    warn,
+    stopping,
   })
-  return { local, isDev, openedMs: Math.round(performance.now() - startedAt) }
+}
+
+async function beginDevNetwork(
+  { config, program, port, print, progress }: StartPorts,
+  validators: number,
+): Promise<void> {
+  print(`beginning the development chain of ${validators} validators in ${config.dataDir}`)
+  await createNetworkFiles(
+    {
+      directory: config.dataDir,
+      validators,
+      followers: 0,
+      chainId: DEV_CHAIN_ID,
+      blockPeriodMs: config.blocks.periodMs,
+      requestTimeoutSeconds: DEV_REQUEST_TIMEOUT,
+      gasLimit: DEFAULT_GAS_LIMIT,
+      balances: devBalances(),
+      hosts: ['127.0.0.1'],
+      peerPort: DEV_PEER_PORT,
+      rpcPort: port || DEV_RPC_PORT,
+      passwordFile: undefined,
+      lightKeys: true,
+      program,
+    },
+    progress,
+  )
+}
+
+/** Where the accounts with public keys are funded. */
+function isDevNetwork(directory: string): boolean {
+  try {
+    const { config, alloc } = JSON.parse(readFileSync(join(directory, 'genesis.json'), 'utf8'))
+    return config.chainId === DEV_CHAIN_ID && DEV_ACCOUNTS[0]!.address in alloc
+  } catch {
+    // It is only for people: the nodes have genesis files of their own.
+    return false
+  }
 }
 
 /** A new directory without a chain gets the development chain. */
@@ -89,126 +143,4 @@ async function beginDevChain(dataDir: string): Promise<void> {
   })
   const genesis = devGenesis(bytesToHex(extraData))
   await writeGenesisFile(dataDir, `${JSON.stringify(genesis, undefined, 2)}\n`)
-}
-
-/** Whose blocks are sealed by the public key. */
-function isDevChain(genesis: Genesis): boolean {
-  if (genesis.qbft === undefined || genesis.chainId !== BigInt(DEV_CHAIN_ID)) return false
-  const { crypto } = loadSystemCrypto()
-  const { validators } = decodeExtraData(genesis.extraData)
-  return validators[0] === addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-}
-
-async function loadValidatorKey(ports: StartPorts): Promise<Uint8Array | undefined> {
-  const { keystore, passwordFile } = ports.config.validator
-  if (keystore === undefined) return undefined
-  const text = readKeyFile(keystore)
-  const source: PasswordSource =
-    ports.passwordDescriptor !== undefined
-      ? { kind: 'descriptor', descriptor: ports.passwordDescriptor }
-      : passwordFile !== undefined
-        ? { kind: 'file', path: passwordFile }
-        : { kind: 'prompt', question: `password of ${keystore}: ` }
-  const password = await readPassword(source)
-  try {
-    return await decryptKeystore(text, password)
-  } finally {
-    password.fill(0)
-  }
-}
-
-async function serve({ node }: LocalNode, { rpc }: NodeConfig, log: Logger): Promise<RpcServer> {
-  const dispatch = createRpc({
-    backend: node.backend,
-    ports: {
-      nowMs: () => systemClock.elapsed(),
-      nextTurn: () => new Promise((turn) => setImmediate(turn)),
-      onInternalError: (error, method) => {
-        const { message, stack } = error as Error
-        log.error('a method failed', { method, message, stack })
-      },
-      randomBytes: (size) => randomBytes(size),
-      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
-    },
-  })
-  try {
-    return await startServer({
-      port: rpc.port,
-      address: rpc.host,
-      route: (path) => (path === '/' ? dispatch : undefined),
-      hosts: ['localhost', ...rpc.allowedHosts],
-      origins: rpc.corsOrigins,
-    })
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string }
-    const where = `${rpc.host}:${rpc.port}`
-    throw new NodeError(
-      'NODE_PORT_TAKEN',
-      code === 'EADDRINUSE'
-        ? `${where} is in use by another program; stop that one, or choose another port with --port (0: any free one)`
-        : `cannot listen on ${where}: ${message}; choose others with --host and --port`,
-      { host: rpc.host, port: rpc.port, code },
-      { cause },
-    )
-  }
-}
-
-/** Resolves at the first signal to stop; the second ends the process at once. */
-function stopSignal(): Promise<'stop'> {
-  return new Promise((settle) => {
-    let isAsked = false
-    const onSignal = (): void => {
-      if (isAsked) process.exit(130)
-      isAsked = true
-      settle('stop')
-    }
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
-  })
-}
-
-interface BannerFacts {
-  readonly config: NodeConfig
-  readonly server: RpcServer
-  readonly isDev: boolean
-  readonly openedMs: number
-}
-
-function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
-  const { config, server, isDev, openedMs } = facts
-  const { chain } = local.node
-  const url = `http://${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`
-  const { retainedBlocks } = local
-  const states = retainedBlocks === undefined ? 'all kept (archive)' : `last ${retainedBlocks} kept`
-  const { periodMs, heartbeatMs } = config.blocks
-  const idle = heartbeatMs === 0 ? 'none while idle' : `every ${heartbeatMs / 1000} s while idle`
-  const canSeal = isDev || config.validator.keystore !== undefined
-  const rhythm = periodMs === 0 ? 'when a transaction waits' : `every ${periodMs} ms under load`
-  yield `Vellum ${VERSION}${isDev ? ', development chain' : ''}`
-  yield ''
-  yield `  RPC         ${url}`
-  yield `  chain id    ${chain.genesis.chainId}`
-  yield `  head        block ${chain.head().header.number}, ${chain.head().hash}`
-  yield `  data        ${resolve(config.dataDir)} (opened and verified in ${openedMs} ms)`
-  yield `  states      ${states}`
-  yield `  blocks      ${canSeal ? `${rhythm}, ${idle}` : 'none made here: no --validator'}`
-  yield `  signatures  ${local.crypto.backend === 'native' ? 'libsecp256k1' : 'JavaScript (slow)'}`
-  yield ''
-  if (isDev) yield* devLines(url)
-  yield 'Stop with Ctrl-C: what was acknowledged is on disk.'
-}
-
-function* devLines(url: string): Generator<string> {
-  yield 'Development accounts, 10,000 ether each. Their keys are public: never use them, or this'
-  yield 'chain, for anything of value.'
-  yield ''
-  for (const { address, privateKey } of DEV_ACCOUNTS) yield `  ${address}  ${privateKey}`
-  const [sender, receiver] = DEV_ACCOUNTS
-  yield ''
-  yield 'Try it: run `node` in this folder and paste'
-  yield ''
-  yield "  const { ethers } = await import('ethers')"
-  yield `  const wallet = new ethers.Wallet('${sender!.privateKey}', new ethers.JsonRpcProvider('${url}'))`
-  yield `  await (await wallet.sendTransaction({ to: '${receiver!.address}', value: 1n })).wait()`
-  yield ''
 }

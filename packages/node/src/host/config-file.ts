@@ -1,0 +1,46 @@
+/** A configuration file. Paths in it are taken from its own folder, so that a node's folder can move. */
+
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { NodeError } from '../error.ts'
+
+/** Fields that hold paths, by section; the first stands outside of all. */
+const PATHS: readonly (readonly [section: string | undefined, fields: readonly string[]])[] = [
+  [undefined, ['dataDir', 'genesisFile']],
+  ['validator', ['keystore', 'passwordFile', 'votesFile']],
+]
+
+/**
+ * The raw settings, to be laid under flags and given to `parseConfig`.
+ * @throws NodeError NODE_CONFIG_INVALID
+ */
+export function readConfigFile(path: string): Record<string, unknown> {
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      `the configuration file ${path} cannot be read: ${(cause as Error).message}`,
+      { path },
+      { cause },
+    )
+  }
+  if (!isObject(json)) {
+    throw new NodeError('NODE_CONFIG_INVALID', `${path} must hold a JSON object`, { path })
+  }
+  const folder = dirname(resolve(path))
+  for (const [section, fields] of PATHS) {
+    const object = section === undefined ? json : json[section]
+    if (!isObject(object)) continue
+    for (const field of fields) {
+      const value = object[field]
+      if (typeof value === 'string' && value !== '') object[field] = resolve(folder, value)
+    }
+  }
+  return json
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

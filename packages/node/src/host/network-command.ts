@@ -1,0 +1,81 @@
+/** `vellum network create`. */
+
+import { randomInt } from 'node:crypto'
+import { faultsTolerated, quorum } from '@vellum/consensus'
+import { devBalances } from '../dev-chain.ts'
+import type { CommandPorts } from './chain-commands.ts'
+import { createNetworkFiles } from './network-files.ts'
+
+/** Flags as commander gives them. */
+export interface NetworkFlags {
+  readonly validators: number
+  readonly followers: number
+  readonly out: string
+  readonly chainId?: number
+  readonly blockPeriod: number
+  readonly requestTimeout: number
+  readonly gasLimit: number
+  readonly host: readonly string[]
+  readonly basePort: number
+  readonly rpcBasePort: number
+  readonly passwordFile?: string
+  readonly lightKeys?: boolean
+  readonly devAccounts?: boolean
+}
+
+/** Ids that nobody has chosen by hand: a transaction of one chain must not be valid on another. */
+const CHAIN_ID_MIN = 100_000
+const CHAIN_ID_MAX = 2 ** 31
+
+/** @throws NodeError as `createNetworkFiles` */
+export async function createNetwork(
+  flags: NetworkFlags,
+  program: readonly string[],
+  { progress, print }: Pick<CommandPorts, 'progress' | 'print'>,
+): Promise<void> {
+  const chainId = flags.chainId ?? randomInt(CHAIN_ID_MIN, CHAIN_ID_MAX)
+  const nodes = await createNetworkFiles(
+    {
+      directory: flags.out,
+      validators: flags.validators,
+      followers: flags.followers,
+      chainId,
+      blockPeriodMs: flags.blockPeriod,
+      requestTimeoutSeconds: flags.requestTimeout,
+      gasLimit: flags.gasLimit,
+      balances: flags.devAccounts ? devBalances() : new Map(),
+      hosts: flags.host,
+      peerPort: flags.basePort,
+      rpcPort: flags.rpcBasePort,
+      passwordFile: flags.passwordFile,
+      lightKeys: flags.lightKeys ?? false,
+      program,
+    },
+    progress,
+  )
+  print(`network of ${flags.validators} validators, chain ${chainId}, in ${flags.out}`)
+  print('')
+  for (const { name, address, isValidator, location, rpcPort } of nodes) {
+    print(`  ${name}  ${isValidator ? 'validator' : 'follower '}  ${address}  RPC port ${rpcPort}`)
+    print(`         ${location}`)
+  }
+  print('')
+  const f = faultsTolerated(flags.validators)
+  print(
+    f === 0
+      ? `Every block needs ${quorum(flags.validators)} of ${flags.validators}: with fewer than 4 validators none may fail.`
+      : `A block needs ${quorum(flags.validators)} of ${flags.validators} validators: any ${f} may fail.`,
+  )
+  if (flags.passwordFile === undefined) {
+    print('Each keystore has its own password, in the file `password` beside it: whoever has the')
+    print('folder has the key. Keep a copy of both elsewhere.')
+  }
+  if (flags.lightKeys) print('The keystores are encrypted weakly: use them for tests only.')
+  if (flags.devAccounts)
+    print('Accounts whose keys are public hold ether: use the chain for tests only.')
+  print('')
+  print(
+    `Here: ${flags.out}/start.sh. Elsewhere: carry each folder to its machine, run its start.sh with`,
+  )
+  print('VELLUM set to the command that runs `vellum` there.')
+}

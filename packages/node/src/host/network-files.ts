@@ -1,0 +1,259 @@
+/**
+ * A new network on the disk: a folder for each node, ready to be carried to its machine.
+ *
+ * ```
+ * start.sh            runs all nodes on this machine
+ * genesis.json        for nodes that come later
+ * node1/config.json   what `vellum node` is given
+ *       start.sh      runs this node
+ *       genesis.json
+ *       password      of the keystore, unless a file was given
+ *       keystore/     the validator's key, and what it has voted
+ *       data/         the chain; may be deleted, and comes back from the peers
+ * ```
+ */
+
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { CONSENSUS_LIMITS } from '@vellum/consensus'
+import type { Address } from '@vellum/evm'
+import { addressOfPublicKey } from '@vellum/ledger'
+import { NodeError } from '../error.ts'
+import { networkGenesis } from '../network-genesis.ts'
+import { syncDirectory } from './head-file.ts'
+import { randomKey, readPassword, saveKey } from './key-files.ts'
+import { LIGHT_STRENGTH, STANDARD_STRENGTH } from './keystore.ts'
+import { formatPeerLocation, peerIdOfKey } from './peer-identity.ts'
+import type { Progress } from './progress.ts'
+import { loadSystemCrypto } from './system.ts'
+import { createVoteFile, voteFilePath } from './vote-file.ts'
+
+export interface NetworkPlan {
+  /** Must not exist, or be empty. */
+  readonly directory: string
+  /** Nodes that the genesis names as validators, at least 1. */
+  readonly validators: number
+  /** Further nodes with keys of their own, which may be voted in later. */
+  readonly followers: number
+  readonly chainId: number
+  readonly blockPeriodMs: number
+  readonly requestTimeoutSeconds: number
+  readonly gasLimit: number
+  readonly balances: ReadonlyMap<Address, bigint>
+  /** Where peers reach the nodes: one for all, whose ports are counted up, or one for each. */
+  readonly hosts: readonly string[]
+  readonly peerPort: number
+  readonly rpcPort: number
+  /** One password for all keystores; undefined: each gets its own, in a file beside it. */
+  readonly passwordFile: string | undefined
+  /** Encrypt so weakly that a password can be guessed: for tests, and where keys guard nothing. */
+  readonly lightKeys: boolean
+  /** The program and arguments that run `vellum` on this machine. */
+  readonly program: readonly string[]
+}
+
+export interface NetworkNode {
+  readonly name: string
+  readonly folder: string
+  readonly address: Address
+  readonly isValidator: boolean
+  /** "/ip4/…/tcp/…/p2p/16Uiu2…" */
+  readonly location: string
+  readonly rpcPort: number
+}
+
+/** A node whose key has been made. */
+interface Draft extends NetworkNode {
+  readonly peerPort: number
+  readonly host: string
+  readonly keystore: string
+  readonly passwordFile: string
+}
+
+const PORT_MAX = 65_535
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
+
+/**
+ * Writes everything, or nothing: the folder appears when all of it is there.
+ * @throws NodeError NODE_CONFIG_INVALID for a plan that cannot be, NODE_FILE_INVALID for a folder in use
+ */
+export async function createNetworkFiles(
+  plan: NetworkPlan,
+  progress: Progress,
+): Promise<readonly NetworkNode[]> {
+  assertPlan(plan)
+  const directory = resolve(plan.directory)
+  assertFree(directory)
+  mkdirSync(dirname(directory), { recursive: true })
+  const draft = mkdtempSync(join(dirname(directory), `.${basename(directory)}-`))
+  try {
+    const nodes = await writeNodes(plan, draft, progress)
+    // An empty folder gives way; one that was filled meanwhile does not.
+    renameSync(draft, directory)
+    syncDirectory(dirname(directory))
+    return nodes.map(({ name, address, isValidator, location, rpcPort }) => {
+      const folder = join(directory, name)
+      return { name, folder, address, isValidator, location, rpcPort }
+    })
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function writeNodes(
+  plan: NetworkPlan,
+  directory: string,
+  progress: Progress,
+): Promise<readonly Draft[]> {
+  const count = plan.validators + plan.followers
+  const isMade = progress.count('keys made and encrypted')
+  const nodes: Draft[] = []
+  for (let i = 0; i < count; i++) {
+    nodes.push(await makeNode(plan, directory, i))
+    isMade(i + 1, count)
+  }
+  const validators = nodes.filter(({ isValidator }) => isValidator).map(({ address }) => address)
+  const genesis = textOf(networkGenesis({ ...plan, validators }))
+  writeFileSync(join(directory, 'genesis.json'), genesis)
+  for (const node of nodes) {
+    const folder = join(directory, node.name)
+    writeFileSync(join(folder, 'genesis.json'), genesis)
+    writeFileSync(join(folder, 'config.json'), textOf(configOf(plan, node, nodes)))
+    writeScript(join(folder, 'start.sh'), plan.program, 'node --config "$here/config.json"')
+  }
+  writeScript(join(directory, 'start.sh'), plan.program, 'start --data-dir "$here"')
+  return nodes
+}
+
+async function makeNode(plan: NetworkPlan, directory: string, index: number): Promise<Draft> {
+  const name = `node${index + 1}`
+  const folder = join(directory, name)
+  mkdirSync(folder, { mode: 0o700 })
+  const { crypto } = loadSystemCrypto()
+  const key = randomKey(crypto)
+  const address = addressOfPublicKey(crypto.publicKey(key))
+  const passwordFile = plan.passwordFile === undefined ? 'password' : resolve(plan.passwordFile)
+  if (plan.passwordFile === undefined) {
+    writeFileSync(join(folder, 'password'), `${randomBytes(24).toString('base64url')}\n`, {
+      mode: 0o600,
+    })
+  }
+  const password = await readPassword({ kind: 'file', path: resolve(folder, passwordFile) })
+  const owner = { address, password, createdAtMs: Date.now() }
+  const strength = plan.lightKeys ? LIGHT_STRENGTH : STANDARD_STRENGTH
+  const path = await saveKey(join(folder, 'keystore'), key, owner, strength)
+  createVoteFile({ path: voteFilePath(path, address), validator: address })
+  const host = plan.hosts[plan.hosts.length === 1 ? 0 : index]!
+  const peerPort = plan.peerPort + (plan.hosts.length === 1 ? index : 0)
+  const location = formatPeerLocation(peerIdOfKey(key), host, peerPort)
+  key.fill(0)
+  password.fill(0)
+  return {
+    name,
+    folder,
+    address,
+    isValidator: index < plan.validators,
+    location,
+    rpcPort: plan.rpcPort + (plan.hosts.length === 1 ? index : 0),
+    host,
+    peerPort,
+    keystore: join('keystore', basename(path)),
+    passwordFile,
+  }
+}
+
+/** Paths in it are taken from its own folder. */
+function configOf(plan: NetworkPlan, node: Draft, nodes: readonly Draft[]): object {
+  const isLocal = LOOPBACK.has(node.host)
+  const listen = node.host.includes(':')
+    ? `/ip6/${isLocal ? '::1' : '::'}`
+    : isLocal
+      ? '/ip4/127.0.0.1'
+      : '/ip4/0.0.0.0'
+  return {
+    dataDir: 'data',
+    genesisFile: 'genesis.json',
+    ...(plan.blockPeriodMs > 0 && { blocks: { periodMs: plan.blockPeriodMs } }),
+    network: {
+      listen: [`${listen}/tcp/${node.peerPort}`],
+      ...(!isLocal && { announce: [node.location.replace(/\/p2p\/.*/, '')] }),
+      bootnodes: nodes.filter((each) => each !== node).map(({ location }) => location),
+    },
+    rpc: { host: '127.0.0.1', port: node.rpcPort },
+    validator: {
+      keystore: node.keystore,
+      passwordFile: node.passwordFile,
+      ...(plan.lightKeys && { acceptWeakKeystore: true }),
+    },
+  }
+}
+
+function writeScript(path: string, program: readonly string[], args: string): void {
+  const lines = [
+    '#!/bin/sh',
+    '# VELLUM: the command that runs `vellum`, where it is not the one that made this file.',
+    'here=$(cd "$(dirname "$0")" && pwd)',
+    `if [ -n "$VELLUM" ]; then exec $VELLUM ${args} "$@"; fi`,
+    `exec ${program.map(quoted).join(' ')} ${args} "$@"`,
+  ]
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 })
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
+
+function textOf(json: object): string {
+  return `${JSON.stringify(json, undefined, 2)}\n`
+}
+
+function assertPlan(plan: NetworkPlan): void {
+  const { validators, followers, hosts, peerPort, rpcPort } = plan
+  const count = validators + followers
+  const last = hosts.length === 1 ? count - 1 : 0
+  const complaints = [
+    validators < 1 && 'a network needs at least 1 validator; from 4 on it bears the loss of one',
+    validators > CONSENSUS_LIMITS.validatorsMax &&
+      `a chain has at most ${CONSENSUS_LIMITS.validatorsMax} validators`,
+    followers > CONSENSUS_LIMITS.validatorsMax &&
+      `at most ${CONSENSUS_LIMITS.validatorsMax} followers are made at once`,
+    hosts.length !== 1 &&
+      hosts.length !== count &&
+      `${count} nodes need one host, or ${count}, not ${hosts.length}`,
+    (peerPort < 1 || peerPort + last > PORT_MAX) &&
+      `ports of peers must be from 1 to ${PORT_MAX}: ${peerPort} to ${peerPort + last} are not`,
+    (rpcPort < 1 || rpcPort + last > PORT_MAX) &&
+      `ports of RPC must be from 1 to ${PORT_MAX}: ${rpcPort} to ${rpcPort + last} are not`,
+    peerPort <= rpcPort + last &&
+      rpcPort <= peerPort + last &&
+      `ports of peers (${peerPort}…) and of RPC (${rpcPort}…) overlap`,
+    plan.chainId < 1 && 'the chain id must be at least 1',
+    plan.requestTimeoutSeconds < 1 && 'the request timeout must be at least 1 second',
+    plan.gasLimit < 5_000 && 'the gas limit must be at least 5000',
+  ].filter((each) => each !== false)
+  if (complaints.length === 0) return
+  throw new NodeError('NODE_CONFIG_INVALID', complaints.join('; '), {})
+}
+
+function assertFree(directory: string): void {
+  let names: string[]
+  try {
+    names = readdirSync(directory)
+  } catch (cause) {
+    if ((cause as { code?: string }).code === 'ENOENT') return
+    throw new NodeError(
+      'NODE_FILE_INVALID',
+      `${directory} cannot be used: ${(cause as Error).message}`,
+      { directory },
+      { cause },
+    )
+  }
+  if (names.length === 0) return
+  throw new NodeError(
+    'NODE_FILE_INVALID',
+    `${directory} is not empty, and nothing in it is overwritten; choose another folder`,
+    { directory },
+  )
+}

@@ -1,0 +1,229 @@
+/** `vellum node`: a node with its RPC server and its peers, until it is told to stop or cannot go on. */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { addressOfPublicKey, decodeExtraData, type Genesis } from '@vellum/ledger'
+import { createRpc, type RpcServer, startServer } from '@vellum/rpc'
+import type { NodeConfig } from '../config.ts'
+import { DEV_CHAIN_ID, devValidatorKey } from '../dev-chain.ts'
+import { NodeError } from '../error.ts'
+import type { Logger } from '../ports.ts'
+import { type CommandPorts, copyGenesis } from './chain-commands.ts'
+import { genesisPath } from './data-directory.ts'
+import { devAccountLines } from './dev-lines.ts'
+import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
+import { decryptKeystore } from './keystore.ts'
+import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
+import { systemClock, systemTimers } from './machine.ts'
+import { loadSystemCrypto } from './system.ts'
+import { VERSION } from './version.ts'
+
+export interface NodePorts extends CommandPorts {
+  /** Descriptor that the validator's password is read from, before files and prompt. */
+  readonly passwordDescriptor: number | undefined
+  /** True: with peers, unless the configuration says otherwise. */
+  readonly isNetworked: boolean
+  /** Begin with no votes where they are lost, instead of abstaining. */
+  readonly acceptVoteLoss: boolean
+}
+
+/**
+ * Runs until a signal or a failure.
+ * @returns the process's exit code
+ */
+export async function runNode(ports: NodePorts): Promise<number> {
+  const { config, log } = ports
+  if (config.genesisFile !== undefined && !existsSync(genesisPath(config.dataDir))) {
+    await copyGenesis(config.genesisFile, config.dataDir)
+  }
+  const { local, isDev, openedMs } = await open(ports)
+  let server: RpcServer
+  try {
+    server = await serve(local, config, log.child('rpc'))
+  } catch (error) {
+    await local.close()
+    throw error
+  }
+  // Asked for before the banner says that the node is there to be stopped.
+  const stopping = stopSignal()
+  try {
+    await local.node.start()
+  } catch (error) {
+    await server.stop()
+    await local.close()
+    throw error
+  }
+  for (const line of banner(local, { config, server, isDev, openedMs })) ports.print(line)
+
+  const failure = await Promise.race([stopping, local.node.failed])
+  if (failure === 'stop') log.info('stopping')
+  else {
+    log.error('the node cannot go on and stops', { reason: (failure as Error).message })
+  }
+  await server.stop()
+  try {
+    await local.close()
+  } catch (error) {
+    // After a failed disk, closing it may fail as well; the first failure is the news.
+    if (failure === 'stop') throw error
+  }
+  if (failure !== 'stop') throw failure
+  return 0
+}
+
+/** Apart from `runNode`, which lives as long as the node: a genesis file may be large. */
+async function open(
+  ports: NodePorts,
+): Promise<{ local: LocalNode; isDev: boolean; openedMs: number }> {
+  const genesisFile = readGenesis(ports.config.dataDir)
+  const isDev = isDevChain(genesisFile.genesis)
+  const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
+  const startedAt = performance.now()
+  const { acceptVoteLoss, isNetworked } = ports
+  const local = await openLocalNode({
+    ...ports,
+    genesisFile,
+    ...(validatorKey && { validatorKey }),
+    ...((ports.config.network.enabled ?? isNetworked) && { peers: { acceptVoteLoss } }),
+  })
+  return { local, isDev, openedMs: Math.round(performance.now() - startedAt) }
+}
+
+/** Whose blocks are sealed by the public key. */
+function isDevChain(genesis: Genesis): boolean {
+  if (genesis.qbft === undefined || genesis.chainId !== BigInt(DEV_CHAIN_ID)) return false
+  const { crypto } = loadSystemCrypto()
+  const { validators } = decodeExtraData(genesis.extraData)
+  return validators[0] === addressOfPublicKey(crypto.publicKey(devValidatorKey()))
+}
+
+async function loadValidatorKey(ports: NodePorts): Promise<Uint8Array | undefined> {
+  const { keystore, passwordFile, acceptWeakKeystore } = ports.config.validator
+  if (keystore === undefined) return undefined
+  const text = readKeyFile(keystore)
+  const source: PasswordSource =
+    ports.passwordDescriptor !== undefined
+      ? { kind: 'descriptor', descriptor: ports.passwordDescriptor }
+      : passwordFile !== undefined
+        ? { kind: 'file', path: passwordFile }
+        : { kind: 'prompt', question: `password of ${keystore}: ` }
+  const password = await readPassword(source)
+  try {
+    return await decryptKeystore(text, password, { acceptWeak: acceptWeakKeystore })
+  } finally {
+    password.fill(0)
+  }
+}
+
+async function serve({ node }: LocalNode, { rpc }: NodeConfig, log: Logger): Promise<RpcServer> {
+  const dispatch = createRpc({
+    backend: node.backend,
+    ports: {
+      nowMs: () => systemClock.elapsed(),
+      nextTurn: () => new Promise((turn) => setImmediate(turn)),
+      onInternalError: (error, method) => {
+        const { message, stack } = error as Error
+        log.error('a method failed', { method, message, stack })
+      },
+      randomBytes: (size) => randomBytes(size),
+      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
+    },
+  })
+  try {
+    return await startServer({
+      port: rpc.port,
+      address: rpc.host,
+      route: (path) => (path === '/' ? dispatch : undefined),
+      hosts: ['localhost', ...rpc.allowedHosts],
+      origins: rpc.corsOrigins,
+    })
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string }
+    const where = `${rpc.host}:${rpc.port}`
+    throw new NodeError(
+      'NODE_PORT_TAKEN',
+      code === 'EADDRINUSE'
+        ? `${where} is in use by another program; stop that one, or choose another port with --port (0: any free one)`
+        : `cannot listen on ${where}: ${message}; choose others with --host and --port`,
+      { host: rpc.host, port: rpc.port, code },
+      { cause },
+    )
+  }
+}
+
+/** Resolves at the first signal to stop; the second ends the process at once. */
+export function stopSignal(): Promise<'stop'> {
+  return new Promise((settle) => {
+    let isAsked = false
+    const onSignal = (): void => {
+      if (isAsked) process.exit(130)
+      isAsked = true
+      settle('stop')
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+    // Started by `vellum start`: it must not live on when that one was killed.
+    process.once('disconnect', () => settle('stop'))
+    process.channel?.unref()
+  })
+}
+
+interface BannerFacts {
+  readonly config: NodeConfig
+  readonly server: RpcServer
+  readonly isDev: boolean
+  readonly openedMs: number
+}
+
+function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
+  const { config, server, isDev, openedMs } = facts
+  const { chain } = local.node
+  const url = `http://${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`
+  const { retainedBlocks } = local
+  const states = retainedBlocks === undefined ? 'all kept (archive)' : `last ${retainedBlocks} kept`
+  const { periodMs, heartbeatMs } = config.blocks
+  const idle = heartbeatMs === 0 ? 'none while idle' : `every ${heartbeatMs / 1000} s while idle`
+  const rhythm = periodMs === 0 ? 'when a transaction waits' : `every ${periodMs} ms under load`
+  yield `Vellum ${VERSION}${isDev ? ', development chain' : ''}`
+  yield ''
+  yield `  RPC         ${url}`
+  if (local.network !== undefined) yield `  peer id     ${local.network.peerId}`
+  yield* roleLines(local)
+  yield `  chain id    ${chain.genesis.chainId}`
+  yield `  head        block ${chain.head().header.number}, ${chain.head().hash}`
+  yield `  data        ${resolve(config.dataDir)} (opened and verified in ${openedMs} ms)`
+  yield `  states      ${states}`
+  yield `  blocks      ${makesBlocks(local) ? `${rhythm}, ${idle}` : 'none made here'}`
+  yield `  signatures  ${local.crypto.backend === 'native' ? 'libsecp256k1' : 'JavaScript (slow)'}`
+  yield ''
+  if (isDev) yield* devAccountLines(url)
+  yield 'Stop with Ctrl-C: what was acknowledged is on disk.'
+}
+
+/** What this node is to its chain, and why it is no more than that. */
+function* roleLines({ node, network, votes, address }: LocalNode): Generator<string> {
+  if (node.consensus === undefined) {
+    yield '  role        serves a chain of another kind'
+    return
+  }
+  const { validators } = node.consensus.runner.state()
+  const place = `${validators.length === 1 ? 'the one validator' : `one of ${validators.length} validators`}`
+  if (address !== undefined && validators.includes(address)) {
+    yield `  role        ${place}, ${address}`
+    if (votes?.lostReason !== undefined) {
+      yield `              abstains: ${votes.lostReason} (${votes.path}); it votes again when its`
+      yield '              peers have gone on without it'
+    }
+    return
+  }
+  yield address === undefined
+    ? `  role        follower${network === undefined ? '' : `, ${network.address}`}`
+    : `  role        follower: ${address} is none of the ${validators.length} validators`
+}
+
+function makesBlocks({ node, address }: LocalNode): boolean {
+  return (
+    address !== undefined && (node.consensus?.runner.state().validators.includes(address) ?? false)
+  )
+}

@@ -1,0 +1,69 @@
+/** The genesis of a new network, as a genesis file says it: all forks to Osaka, no fees, QBFT. */
+
+import { type Address, bytesToHex } from '@vellum/evm'
+import { encodeExtraData, QBFT_MIX_HASH } from '@vellum/ledger'
+
+/** Large enough for blocks of some thousand calls, small enough to execute within two seconds. */
+export const DEFAULT_GAS_LIMIT = 500_000_000
+
+export interface NetworkGenesisOptions {
+  readonly chainId: number
+  /** In any order; at least one. */
+  readonly validators: readonly Address[]
+  /** Least milliseconds between blocks; from 1,000 on whole seconds. 0: on demand. */
+  readonly blockPeriodMs: number
+  /** Seconds of the first round; doubled each round. */
+  readonly requestTimeoutSeconds: number
+  readonly gasLimit: number
+  /** Wei of accounts. */
+  readonly balances: ReadonlyMap<Address, bigint>
+}
+
+/** @returns to be written as JSON, or given to `parseGenesis` */
+export function networkGenesis(options: NetworkGenesisOptions): object {
+  const { chainId, validators, blockPeriodMs, requestTimeoutSeconds, gasLimit, balances } = options
+  const extraData = encodeExtraData({
+    vanity: new Uint8Array(32),
+    // Lower-case digits sort as the bytes do.
+    validators: [...validators].sort(),
+    vote: undefined,
+    round: 0,
+    seals: [],
+  })
+  const period =
+    blockPeriodMs >= 1_000
+      ? { blockperiodseconds: Math.ceil(blockPeriodMs / 1_000) }
+      : // Under a second a block may have its parent's time: blocks come when there is work.
+        { blockperiodseconds: 1, xblockperiodmilliseconds: Math.max(blockPeriodMs, 1) }
+  return {
+    config: {
+      chainId,
+      homesteadBlock: 0,
+      eip150Block: 0,
+      eip155Block: 0,
+      eip158Block: 0,
+      byzantiumBlock: 0,
+      constantinopleBlock: 0,
+      petersburgBlock: 0,
+      istanbulBlock: 0,
+      berlinBlock: 0,
+      londonBlock: 0,
+      shanghaiTime: 0,
+      cancunTime: 0,
+      pragueTime: 0,
+      osakaTime: 0,
+      zeroBaseFee: true,
+      qbft: { ...period, epochlength: 30_000, requesttimeoutseconds: requestTimeoutSeconds },
+    },
+    nonce: '0x0',
+    timestamp: '0x0',
+    extraData: bytesToHex(extraData),
+    gasLimit: `0x${gasLimit.toString(16)}`,
+    difficulty: '0x1',
+    mixHash: QBFT_MIX_HASH,
+    coinbase: '0x0000000000000000000000000000000000000000',
+    alloc: Object.fromEntries(
+      [...balances].map(([address, wei]) => [address, { balance: `0x${wei.toString(16)}` }]),
+    ),
+  }
+}
