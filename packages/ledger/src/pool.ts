@@ -47,6 +47,8 @@ export interface Pool {
   readonly size: number
   /** Transactions that the next block could take, were it large enough. */
   readonly readyCount: number
+  /** Bytes of all that wait, as encoded. */
+  readonly bytes: number
   /** Ready and gapped ones of all senders, or of one, by nonce. A copy. */
   content(sender?: Address): { ready: SignedTransaction[]; gapped: SignedTransaction[] }
   /** Ready transactions in the order in which a block should take them. */
@@ -262,6 +264,9 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
     },
     get readyCount() {
       return ready
+    },
+    get bytes() {
+      return bytes
     },
     content: (sender) => {
       const content: { ready: SignedTransaction[]; gapped: SignedTransaction[] } = {

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from '@vellum/evm'
+import { OPERATOR_METHODS } from '@vellum/rpc'
 import { NodeError } from './error.ts'
 import { VALIDATORS_MIN } from './vote-guard.ts'
 
@@ -158,7 +159,7 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     port: withDefault(8545, whole(0, 65_535)),
     allowedHosts: list(),
     corsOrigins: list(),
-    operatorMethods: optional(list()),
+    operatorMethods: optional(listOf(OPERATOR_METHODS)),
   }),
   metrics: section<NodeConfig['metrics']>({
     enabled: withDefault(true, flag()),
@@ -253,6 +254,19 @@ function addresses(): Field<readonly Address[]> {
       )
     }
     return texts.map((each) => each.toLowerCase() as Address)
+  }
+}
+
+function listOf(words: readonly string[]): Field<readonly string[]> {
+  return (reader) => {
+    const texts = list()(reader)
+    const unknown = texts.filter((each) => !words.includes(each))
+    if (unknown.length > 0) {
+      reader.complaints.push(
+        `${reader.path} may hold ${words.join(', ')}, not ${shown(unknown[0])}`,
+      )
+    }
+    return texts
   }
 }
 

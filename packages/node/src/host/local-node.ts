@@ -19,6 +19,7 @@ import { createLateTransport } from './late-transport.ts'
 import { createLibp2pHost, type Libp2pHost, type Libp2pHostOptions } from './libp2p-host.ts'
 import { shiftedClock, systemTimers } from './machine.ts'
 import { loadNodeKey } from './node-key.ts'
+import { createObservation, type Observation } from './observation.ts'
 import type { Progress } from './progress.ts'
 import { createRecoveryPool } from './recovery-pool.ts'
 import { loadSystemCrypto } from './system.ts'
@@ -38,6 +39,7 @@ export interface LocalNode {
   readonly votes: ValidatorVotes | undefined
   /** Blocks behind the head whose state is kept; undefined: all. */
   readonly retainedBlocks: number | undefined
+  readonly observation: Observation
   /** Stops making blocks, finishes what is being written, frees the directory. */
   close(): Promise<void>
 }
@@ -115,6 +117,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
       ? createRecoveryPool({ workers: Math.min(RECOVERY_THREADS_MAX, cores - 1) })
       : undefined
   const clock = shiftedClock(config.test.clockOffsetMs)
+  const observation = createObservation(clock)
   let votes: ValidatorVotes | undefined
   let network: Libp2pHost | undefined
   const closePorts = async (): Promise<void> => {
@@ -142,6 +145,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         allocation: collecting(allocation, COLLECTED_ACCOUNTS),
         signer,
         clientVersion: CLIENT_VERSION,
+        validatorsMin: config.votes.validatorsMin,
       },
       {
         clock,
@@ -154,6 +158,15 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         recovery,
         transport: late?.transport,
         votes: votes?.log,
+        ...observation.ports,
+      },
+    )
+    observation.attach(
+      { node, signer, transport: late?.transport },
+      {
+        version: CLIENT_VERSION,
+        chainId: genesis.chainId,
+        signatures: fallbackReason === undefined ? 'native' : 'JavaScript',
       },
     )
     if (network !== undefined) {
@@ -170,8 +183,10 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
       network,
       votes,
       retainedBlocks,
+      observation,
       close: async () => {
         clearInterval(syncing)
+        observation.stop()
         await node.stop()
         await closePorts()
       },

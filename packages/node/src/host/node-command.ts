@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { addressOfPublicKey, decodeExtraData, type Genesis } from '@vellum/ledger'
-import { createRpc, type RpcServer, startServer } from '@vellum/rpc'
+import { createRpc, OPERATOR_METHODS, type RpcServer, startServer } from '@vellum/rpc'
 import type { NodeConfig } from '../config.ts'
 import { DEV_CHAIN_ID, devValidatorKey } from '../dev-chain.ts'
 import { NodeError } from '../error.ts'
@@ -16,6 +16,7 @@ import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
 import { decryptKeystore } from './keystore.ts'
 import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
 import { systemClock, systemTimers } from './machine.ts'
+import type { MetricsServer } from './metrics-server.ts'
 import { loadSystemCrypto } from './system.ts'
 import { VERSION } from './version.ts'
 
@@ -39,9 +40,12 @@ export async function runNode(ports: NodePorts): Promise<number> {
   }
   const { local, isDev, openedMs } = await open(ports)
   let server: RpcServer
+  let metrics: MetricsServer | undefined
   try {
+    metrics = await local.observation.serve(config.metrics, log.child('metrics'))
     server = await serve(local, config, log.child('rpc'))
   } catch (error) {
+    await metrics?.stop()
     await local.close()
     throw error
   }
@@ -62,6 +66,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
     log.error('the node cannot go on and stops', { reason: (failure as Error).message })
   }
   await server.stop()
+  await metrics?.stop()
   try {
     await local.close()
   } catch (error) {
@@ -116,7 +121,16 @@ async function loadValidatorKey(ports: NodePorts): Promise<Uint8Array | undefine
   }
 }
 
-async function serve({ node }: LocalNode, { rpc }: NodeConfig, log: Logger): Promise<RpcServer> {
+/** True if only this machine can reach the address. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+async function serve(
+  { node, observation }: LocalNode,
+  { rpc }: NodeConfig,
+  log: Logger,
+): Promise<RpcServer> {
   const dispatch = createRpc({
     backend: node.backend,
     ports: {
@@ -128,7 +142,9 @@ async function serve({ node }: LocalNode, { rpc }: NodeConfig, log: Logger): Pro
       },
       randomBytes: (size) => randomBytes(size),
       setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
+      onAnswered: observation.onAnswered,
     },
+    operatorMethods: rpc.operatorMethods ?? (isLoopback(rpc.host) ? OPERATOR_METHODS : []),
   })
   try {
     return await startServer({
