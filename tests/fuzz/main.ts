@@ -3,6 +3,8 @@
  *
  * - `evm`: programs on our machine and on an independent one; `--fork` keeps to one rule set.
  * - `rpc`: damaged requests through the JSON-RPC facade, some over HTTP.
+ * - `consensus`: a lying validator among four.
+ * - `network`: damaged messages and streams at a listening host.
  *
  * Prints each difference with the smallest input found. Exit code 1 if any.
  */
@@ -29,6 +31,21 @@ type Target = (options: Options, progress: (done: number) => void) => Promise<Re
 
 const TARGETS: Readonly<Record<string, Target>> = {
   evm: async (options, progress) => (await import('./evm.ts')).fuzzEvm(options, progress),
+  consensus: (options, progress) => CONSENSUS(options, progress),
+  network: async (options, progress) => {
+    const { fuzzTransport, NETWORK_HEAP_GROWTH_MAX } = await import('./network.ts')
+    const report = await fuzzTransport(options, progress)
+    const { early, late } = report.heap
+    const kinds = [...report.cases].sort().map(([kind, count]) => `${kind}: ${count}`)
+    console.log(`attacks: ${kinds.join(', ')}`)
+    console.log(`delivered ${report.delivered}, connections ended ${report.ended}`)
+    console.log(
+      `live heap after a tenth of the runs ${mebibytes(early)}, after all ${mebibytes(late)}`,
+    )
+    if (late - early <= NETWORK_HEAP_GROWTH_MAX) return report
+    const growth = { seed: options.seed, scenario: 'all runs', difference: 'the live heap grew' }
+    return { passed: report.passed, failed: [...report.failed, growth] }
+  },
   rpc: async (options, progress) => {
     const { fuzzRpc, HEAP_GROWTH_MAX } = await import('./rpc.ts')
     const report = await fuzzRpc(options, progress)
@@ -42,6 +59,15 @@ const TARGETS: Readonly<Record<string, Target>> = {
     const growth = { seed: options.seed, scenario: 'all runs', difference: 'the live heap grew' }
     return { passed: report.passed, failed: [...report.failed, growth] }
   },
+}
+
+const CONSENSUS: Target = async (options, progress) => {
+  const { fuzzConsensus } = await import('./consensus.ts')
+  const report = await fuzzConsensus(options, progress)
+  const kinds = [...report.outcomes].sort().map(([kind, count]) => `${kind}: ${count}`)
+  console.log(`what became of them: ${kinds.join(', ')}`)
+  console.log(`most messages held by one engine: ${report.heldMax}`)
+  return report
 }
 
 const PROGRESS_MS = 5_000
