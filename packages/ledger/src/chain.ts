@@ -37,11 +37,14 @@ import { type Genesis, type GenesisAccount, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
 import type { KeyValue, Write } from './key-value.ts'
 import type { Pool } from './pool.ts'
-import { decodeReceipt, type Receipt } from './receipt.ts'
+import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
 import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
 import { blockRules, type ChainRules } from './rules.ts'
 import type { SealScheme, Verdict } from './seal.ts'
-import { createState, type PreparedState, type State } from './state.ts'
+import { progressWrite } from './snapshot-progress.ts'
+import { openSnapshot, type SnapshotSource } from './snapshot-source.ts'
+import { readSnapshot, snapshotWrite, sweepReplaced } from './snapshot-sweep.ts'
+import { createState, flushWrites, type PreparedState, type State } from './state.ts'
 import type { StateView } from './state-view.ts'
 import {
   type Crc32,
@@ -98,9 +101,14 @@ export interface Chain {
   readonly scheme: SealScheme
   /** Blocks behind the head whose state can be read; undefined: all. */
   readonly retainedBlocks: number | undefined
+  /**
+   * The block whose state was taken over in a snapshot, 0 if none was. Of those between the genesis
+   * block and this one there are only headers.
+   */
+  snapshotHeight(): number
   /** The last durable block. */
   head(): SealedHeader
-  /** Transactions in all blocks. */
+  /** Transactions in all blocks that are held: those below a snapshot are not counted. */
   transactionCount(): number
   /** Native contracts of a fork, with this host's cryptography. One map for each fork. */
   precompiles(fork: Fork): ReadonlyMap<Address, Precompile>
@@ -110,12 +118,19 @@ export interface Chain {
   numberOf(hash: Hash): number | undefined
   /** Hash of a block; undefined above the head. */
   hashAt(number: number): Hash | undefined
+  /** @throws LedgerError LEDGER_BLOCK_PRUNED below the snapshot; so do the two below */
   block(number: number): SealedBlock | undefined
   encodedBlock(number: number): Uint8Array | undefined
   receipts(number: number): readonly Receipt[] | undefined
   locate(transactionHash: Hash): TransactionLocation | undefined
   /** @throws LedgerError LEDGER_STATE_PRUNED below what is retained, LEDGER_BLOCK_UNKNOWN above the head */
   stateAt(number: number): StateView
+  /** True if the state of this block can be read now. */
+  isStateHeld(number: number): boolean
+  /** Opens a state that is held, to serve it: see `openSnapshot` for what the caller owes it. */
+  openSnapshot(number: number): Generator<void, SnapshotSource, void>
+  /** A contract's code; undefined if no state had it. */
+  code(codeHash: Hash): Uint8Array | undefined
   /** The state at the head. */
   state(): StateView
   /** Validates a block on top of the head and runs it; its seals and every root are checked. */
@@ -128,6 +143,12 @@ export interface Chain {
   sealed(executed: ExecutedBlock, header: Header): ExecutedBlock
   /** Writes the block and makes it the head. @throws what the disk throws; the chain must not go on then */
   append(executed: ExecutedBlock): Promise<void>
+  /**
+   * Makes a block the head whose headers and state a snapshot sync has brought to this disk. The chain
+   * must be at its genesis block, and pruned. Does not return before the genesis state is removed.
+   * @throws LedgerError LEDGER_BLOCK_INVALID if body or receipts are not those of its header
+   */
+  startFrom(block: Block, receipts: readonly Receipt[]): Promise<void>
   /** Called after each append, in order. Returns the way to stop. */
   onHead(listener: (head: NewHead) => void): () => void
   /**
@@ -171,7 +192,9 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
   else assertSameChain(store, meta, options)
   const head = store.head()
   if (head === undefined) throw unreadable('the head record is missing')
-  assertRecentBlocksWhole(store, head, options.scheme)
+  const snapshot = readSnapshot(store)
+  assertRecentBlocksWhole(store, head, options.scheme, snapshot?.height ?? 0)
+  if (snapshot?.isSwept === false) await sweepReplaced(store, snapshot.height)
   return createChain(store, head, options)
 }
 
@@ -198,12 +221,13 @@ function assertSupported({ qbft, number }: Genesis): void {
 function createChain(store: Store, opened: HeadRecord, options: ChainOptions): Chain {
   const { genesis, scheme, crypto, retainedBlocks } = options
   const measure: Measure = options.measure ?? ((_, work) => work())
-  const state: State = createState({
+  let state: State = createState({
     store,
     height: opened.height,
     root: opened.stateRoot,
     retainedBlocks,
   })
+  let snapshotHeight = readSnapshot(store)?.height ?? 0
   const blocks: Cache<number, SealedBlock> = createCache(LIMITS.cachedBlocks)
   const receiptLists: Cache<number, readonly Receipt[]> = createCache(LIMITS.cachedBlocks)
   const headers: Cache<number, SealedHeader> = createCache(LIMITS.cachedHeaders)
@@ -230,6 +254,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     if (named === undefined) return undefined
     const cached = blocks.get(number)
     if (cached !== undefined) return cached
+    assertBlockHeld(number)
     const bytes = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
     const senders = store.mustRead(heightKey(KIND.senders, number), `senders of block ${number}`)
     const body = decodeBody(bytes.slice())
@@ -245,9 +270,29 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     return found
   }
 
+  function assertBlockHeld(number: number): void {
+    if (number === 0 || number >= snapshotHeight) return
+    throw new LedgerError(
+      'LEDGER_BLOCK_PRUNED',
+      `block ${number} is below the snapshot that this node began with: ask another node`,
+      { number, oldest: snapshotHeight },
+    )
+  }
+
+  function isStateHeld(number: number): boolean {
+    const current = head.header.number
+    if (!isHeight(number, current)) return false
+    return number === current || retainedBlocks === undefined || number >= oldestState()
+  }
+
+  function oldestState(): number {
+    return Math.max(snapshotHeight, head.header.number - (retainedBlocks ?? 0), 0)
+  }
+
   function encodedBlock(number: number): Uint8Array | undefined {
     const named = header(number)
     if (named === undefined) return undefined
+    assertBlockHeld(number)
     const body = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
     return encodeRlpList([encodeHeader(named.header), ...splitRlpList(body)])
   }
@@ -256,6 +301,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     if (!isHeight(number, head.header.number)) return undefined
     const cached = receiptLists.get(number)
     if (cached !== undefined) return cached
+    assertBlockHeld(number)
     const bytes = store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
     const items = rlpList(decodeRlp(bytes.slice()), 'receipts')
     const found = items.map((item) => decodeReceipt(rlpBytes(item, 'receipt')))
@@ -359,10 +405,49 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     for (const listener of listeners) listener(news)
   }
 
+  async function startFrom(block: Block, receipts: readonly Receipt[]): Promise<void> {
+    if (appending) throw new Error('blocks are appended one at a time')
+    if (head.header.number !== 0 || retainedBlocks === undefined) {
+      throw new Error('a snapshot is for a pruned chain at its genesis block')
+    }
+    const { number, stateRoot, parentHash } = block.header
+    const named = readHeader(store, number, scheme)
+    const body = encodeBody(block)
+    const rules = rulesAt(number, block.header.timestamp)
+    const verdict = verifyBody(block, blockSize(block.header, body), rules)
+    const encodedReceipts = receipts.map(encodeReceipt)
+    if (!verdict.ok || named.hash !== scheme.hash(block.header)) throw notOfHeader('block', number)
+    if (rootOfList(encodedReceipts) !== block.header.receiptsRoot) {
+      throw notOfHeader('receipts', number)
+    }
+    appending = true
+    const count = block.transactions.length
+    const { hash } = named
+    await store.disk.batch([
+      ...blockWrites(store, { ...block, header: named.header }, hash, body, encodedReceipts),
+      ...[KIND.flush, KIND.obsolete, KIND.diff].map((kind) =>
+        store.write(heightKey(kind, 0), undefined),
+      ),
+      ...flushWrites(store, { height: number, before: undefined, root: stateRoot }),
+      progressWrite(store, undefined),
+      snapshotWrite(store, { height: number, isSwept: false }),
+      store.writeHead({ height: number, hash, stateRoot, parentHash, transactionCount: count }),
+    ])
+    await sweepReplaced(store, number)
+    state = createState({ store, height: number, root: stateRoot, retainedBlocks })
+    snapshotHeight = number
+    head = named
+    transactionCount = count
+    appending = false
+    const sealed: SealedBlock = { ...block, ...named, size: blockSize(named.header, body) }
+    for (const listener of listeners) listener({ ...named, block: sealed, receipts })
+  }
+
   return {
     genesis,
     scheme,
     retainedBlocks,
+    snapshotHeight: () => snapshotHeight,
     head: () => head,
     transactionCount: () => transactionCount,
     precompiles,
@@ -392,15 +477,24 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
           number,
         })
       }
-      if (retainedBlocks !== undefined && number < head.header.number - retainedBlocks) {
+      if (!isStateHeld(number)) {
         throw new LedgerError(
           'LEDGER_STATE_PRUNED',
           `the state of block ${number} is no longer kept: ask an archive node`,
-          { number, oldest: head.header.number - retainedBlocks },
+          { number, oldest: oldestState() },
         )
       }
       return state.at(number, named.header.stateRoot)
     },
+    isStateHeld,
+    openSnapshot: (number) => {
+      const named = header(number)
+      if (named === undefined || !isStateHeld(number)) {
+        throw new Error('only a state that is held can be served')
+      }
+      return openSnapshot(store, number, named.header.stateRoot)
+    },
+    code: (codeHash) => store.read(keyOf(KIND.code, hexToBytes(codeHash)))?.slice(),
     state: () => state.head(),
     execute: (block) => execute(block, scheme.verify),
     executeProposal: (block) => execute(block, scheme.verifyUnsealed),
@@ -425,6 +519,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     },
     sealed: (executed, header) => ({ ...executed, block: { ...executed.block, header } }),
     append,
+    startFrom,
     onHead: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -560,8 +655,20 @@ function assertSameChain(
   }
 }
 
+function notOfHeader(what: string, number: number): LedgerError {
+  return new LedgerError(
+    'LEDGER_BLOCK_INVALID',
+    `the ${what} of block ${number} are not its header’s`,
+  )
+}
+
 /** The last blocks hang together, and the head's state can be reached: what a torn disk would break. */
-function assertRecentBlocksWhole(store: Store, head: HeadRecord, scheme: SealScheme): void {
+function assertRecentBlocksWhole(
+  store: Store,
+  head: HeadRecord,
+  scheme: SealScheme,
+  snapshotHeight: number,
+): void {
   let expected = head.hash
   const oldest = Math.max(0, head.height - LIMITS.blocksCheckedOnOpen)
   for (let number = head.height; number >= oldest; number--) {
@@ -572,8 +679,10 @@ function assertRecentBlocksWhole(store: Store, head: HeadRecord, scheme: SealSch
     if (number === head.height && header.stateRoot !== head.stateRoot) {
       throw unreadable('the head record names another state than the head block')
     }
-    store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
-    store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
+    if (number === 0 || number >= snapshotHeight) {
+      store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+      store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
+    }
     expected = header.parentHash
   }
 }

@@ -25,6 +25,8 @@ export const LIMITS = {
   cachedHeaders: 2_048,
   /** Blocks behind the head whose links are checked when a store is opened (reliability.md §2). */
   blocksCheckedOnOpen: 128,
+  /** Trie nodes looked at in one batch, when what a snapshot replaced is removed. */
+  snapshotSweepNodes: 1_000,
   /** Accounts of a genesis file written in one batch. */
   genesisBatchAccounts: 5_000,
   /** Bytes of an encoded transaction that the pool takes, as geth. */

@@ -53,6 +53,8 @@ export type LedgerErrorCode =
   | 'LEDGER_OVERRIDE_INVALID'
   /** No block at this height yet. */
   | 'LEDGER_BLOCK_UNKNOWN'
+  /** A block below the snapshot that the store began with: its header is held, and nothing else. */
+  | 'LEDGER_BLOCK_PRUNED'
   /** A state older than what a pruned node keeps. */
   | 'LEDGER_STATE_PRUNED'
   /** The store holds another chain. */

@@ -172,6 +172,23 @@ export {
 } from './seal.ts'
 export { SIMULATION_LIMITS, type SimulationLimits, type SimulatorPorts } from './simulation.ts'
 export {
+  codeWrite,
+  hasCode,
+  headerWrites,
+  keyAfter,
+  newPivot,
+  progressWrite,
+  rangeWrites,
+  readProgress,
+  SNAPSHOT_SEGMENTS,
+  type SnapshotPivot,
+  type SnapshotProgress,
+  type SnapshotSegment,
+  segmentBounds,
+} from './snapshot-progress.ts'
+export type { SnapshotSource } from './snapshot-source.ts'
+export { sweepNodes } from './snapshot-sweep.ts'
+export {
   createState,
   type PreparedState,
   type State,
@@ -233,6 +250,15 @@ export {
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-path.ts'
 export {
+  type RangeBounds,
+  type RangeEntry,
+  type RangeRefusalReason,
+  type RangeVerdict,
+  readRange,
+  type TrieRange,
+  verifyRange,
+} from './trie-range.ts'
+export {
   encodeTypedStruct,
   formatStructType,
   type TypedData,
@@ -248,4 +274,4 @@ export {
   verifyBody,
   verifyHeader,
 } from './validate.ts'
-export { type StateCount, verifyState } from './verify-state.ts'
+export { type StateCount, stepThroughState, verifyState } from './verify-state.ts'

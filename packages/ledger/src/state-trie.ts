@@ -130,6 +130,11 @@ export function isStillObsolete(store: Store, key: Uint8Array, height: number): 
   return node !== undefined && readHeight(node, 0) < height
 }
 
+/** Height at which the node with this key was written. @throws LedgerError LEDGER_STORE_DAMAGED */
+export function nodeHeight(store: Store, key: Uint8Array): number {
+  return readHeight(store.mustRead(key, 'a trie node'), 0)
+}
+
 /** Owner (none for the account trie), path, length of the path, hash: versions never meet. */
 export function nodeKey(owner: Uint8Array, path: Uint8Array, hash: Uint8Array): Uint8Array {
   const pathSize = (path.length + 1) >> 1

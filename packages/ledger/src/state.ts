@@ -377,7 +377,7 @@ export function createState(options: StateOptions): State {
 }
 
 /** The tries as they were brought to disk at one height. */
-interface FlushRecord {
+export interface FlushRecord {
   readonly height: number
   /** Height of the flush before it; undefined for the first one. */
   readonly before: number | undefined
@@ -388,7 +388,7 @@ interface FlushRecord {
 const FLUSHED_KEY = keyOf(KIND.flushed)
 const NO_HEIGHT = 2 ** 48 - 1
 
-function flushWrites(store: Store, { height, before, root }: FlushRecord): Write[] {
+export function flushWrites(store: Store, { height, before, root }: FlushRecord): Write[] {
   const record = new Uint8Array(38)
   writeHeight(record, 0, before ?? NO_HEIGHT)
   record.set(hexToBytes(root), 6)
@@ -397,7 +397,7 @@ function flushWrites(store: Store, { height, before, root }: FlushRecord): Write
   return [store.write(heightKey(KIND.flush, height), record), store.write(FLUSHED_KEY, last)]
 }
 
-function readFlush(store: Store, height: number): FlushRecord | undefined {
+export function readFlush(store: Store, height: number): FlushRecord | undefined {
   const record = store.read(heightKey(KIND.flush, height))
   if (record === undefined) return undefined
   const before = readHeight(record, 0)
@@ -424,7 +424,7 @@ function readFlushes(store: Store, countMax: number): FlushRecord[] {
   return flushes.reverse()
 }
 
-function readDiff(store: Store, height: number): StateDiff {
+export function readDiff(store: Store, height: number): StateDiff {
   const key = heightKey(KIND.diff, height)
   return decodeDiff(store.mustRead(key, `state changes of block ${height}`).slice())
 }

@@ -53,6 +53,10 @@ export const KIND = {
   flushed: 0x6c,
   /** height of a flush -> keys of the trie nodes that it made obsolete. Pruned mode only. */
   obsolete: 0x6f,
+  /** Height of the snapshot that the chain goes on from, and whether what it replaced is removed. */
+  snapshot: 0x70,
+  /** How far a snapshot sync has come. */
+  snapshotProgress: 0x71,
 } as const
 
 export type Kind = (typeof KIND)[keyof typeof KIND]

@@ -19,7 +19,7 @@ export interface StateCount {
 /**
  * Walks the whole state with this root, which must have been written: `Chain.flush` does so for
  * that of the head.
- * @param onProgress told after each account
+ * @param onProgress told after each account, and often during large ones
  * @returns how much there was to walk
  * @throws LedgerError LEDGER_STORE_DAMAGED, or LEDGER_TRIE_NODE_MISSING, at the first difference
  */
@@ -28,6 +28,21 @@ export function verifyState(
   root: Hash,
   onProgress: (count: StateCount) => void = () => {},
 ): StateCount {
+  const steps = stepThroughState(store, root)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    onProgress(value)
+  }
+}
+
+const SLOTS_IN_A_STEP = 256
+
+/** The same in short steps, for those who must give others a turn. */
+export function* stepThroughState(
+  store: Store,
+  root: Hash,
+): Generator<StateCount, StateCount, void> {
   const codes = new Set<Hash>()
   let accounts = 0
   let slots = 0
@@ -38,9 +53,12 @@ export function verifyState(
       codes.add(codeHash)
     }
     const storage = openTrie(storageRoot, hashing(storedNodes(store, owner)))
-    for (const _ of trieEntries(storage)) slots += 1
+    for (const _ of trieEntries(storage)) {
+      slots += 1
+      if (slots % SLOTS_IN_A_STEP === 0) yield { accounts, slots }
+    }
     accounts += 1
-    onProgress({ accounts, slots })
+    yield { accounts, slots }
   }
   return { accounts, slots }
 }

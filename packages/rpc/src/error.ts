@@ -22,6 +22,8 @@ export const METHOD_NOT_ENABLED = -32604
 export const RECEIPT_TIMEOUT = 4
 /** As go-ethereum: the call ran and reverted; `data` is what it reverted with. */
 export const EXECUTION_REVERTED = 3
+/** As go-ethereum (EIP-4444): the block is older than what this node holds. */
+export const PRUNED_HISTORY = 4444
 
 /** What a client is told. `data` is JSON text. */
 export class RpcError extends Error {
@@ -73,6 +75,7 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
   LEDGER_SENDER_HAS_CODE: 'sender not an eoa',
   LEDGER_OVERRIDE_INVALID: 'invalid override',
   LEDGER_BLOCK_UNKNOWN: 'header not found',
+  LEDGER_BLOCK_PRUNED: 'pruned history unavailable',
   LEDGER_STATE_PRUNED: 'historical state is not available: it was pruned',
 }
 
@@ -104,5 +107,6 @@ export function toRpcError(error: unknown): RpcError | undefined {
   if (words === undefined) return undefined
   const facts = SHOWN_DETAILS.filter((name) => error.details[name] !== undefined)
   const suffix = facts.map((name) => `${name} ${error.details[name]}`).join(', ')
-  return new RpcError(SERVER_ERROR, suffix === '' ? words : `${words}: ${suffix}`)
+  const code = error.code === 'LEDGER_BLOCK_PRUNED' ? PRUNED_HISTORY : SERVER_ERROR
+  return new RpcError(code, suffix === '' ? words : `${words}: ${suffix}`)
 }
