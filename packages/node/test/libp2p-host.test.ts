@@ -312,6 +312,31 @@ describe('who breaks the rules', () => {
     expect(a.transport.peers()).toEqual([B])
   })
 
+  test('a flood of frames of the multiplexer holds up the socket of who sends it', async () => {
+    const time = createLeapingTime()
+    const { a, evil, streams } = await victim({
+      time,
+      limits: { muxerFrames: { perSecond: 100, burst: 400 } },
+    })
+    // Windows of a stream that there is not: version 0, type 1.
+    const update = Uint8Array.of(0, 1, 0, 0, 0, 0, 0x10, 1, 0, 0, 0, 9)
+    evil.wire()!.send(Buffer.concat(Array.from({ length: 2_000 }, () => update)))
+    await turns(20)
+    streams.head.send(framed(Uint8Array.of(1)))
+    await turns(50)
+    expect(a.messages).toEqual([])
+    time.leap(17_000)
+    await until(() => a.messages.length === 1)
+    expect(a.transport.peers()).toEqual([B])
+  })
+
+  test('a frame of the multiplexer above the window ends the connection by its head', async () => {
+    const { a, evil } = await victim()
+    const head = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1, 0, 0x10, 0, 1)
+    evil.wire()!.send(head)
+    await until(() => a.transport.peers().length === 0)
+  })
+
   test('a flood that does not end bans', async () => {
     const time = createLeapingTime()
     const { a, streams } = await victim({ time })
