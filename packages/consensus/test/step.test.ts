@@ -1,28 +1,9 @@
-import { type Address, hexToBytes } from '@vellum/evm'
+import type { Address } from '@vellum/evm'
 import { qbftHash } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
-import {
-  type Commit,
-  type Effect,
-  inRound,
-  type Message,
-  type Prepare,
-  type Proposal,
-  type RoundChange,
-  signCommit,
-  signPrepare,
-  signProposal,
-  signRoundChange,
-} from '../src/index.ts'
-import {
-  createEngines,
-  type Engine,
-  type Engines,
-  GENESIS,
-  makeBlock,
-  roundIn,
-  signAs,
-} from './engines.ts'
+import { type Effect, inRound, type Message } from '../src/index.ts'
+import { createEngines, type Engine, type Engines, GENESIS, makeBlock, roundIn } from './engines.ts'
+import { certificateOf, commitBy, prepareBy, proposalBy, roundChangeBy } from './messages.ts'
 
 const kinds = (effects: readonly Effect[]): string[] =>
   effects.map((effect) =>
@@ -36,48 +17,6 @@ const kinds = (effects: readonly Effect[]): string[] =>
             ? `${effect.type}: ${effect.reason}`
             : effect.type,
   )
-
-function prepareBy(
-  author: Address,
-  block: { digest: `0x${string}` },
-  round = 0,
-  height = 1,
-): Prepare {
-  return signPrepare({ height, round, digest: block.digest }, author, (hash) =>
-    signAs(author, hash),
-  )
-}
-
-function commitBy(
-  author: Address,
-  block: { digest: `0x${string}` },
-  round = 0,
-  sealer = author,
-): Commit {
-  const { digest } = block
-  const seal = signAs(sealer, hexToBytes(digest))
-  return signCommit({ height: 1, round, digest, seal }, author, (hash) => signAs(author, hash))
-}
-
-function proposalBy(
-  author: Address,
-  block: Proposal['payload']['block'],
-  round = 0,
-  justification: Pick<Proposal, 'roundChanges' | 'prepares'> = { roundChanges: [], prepares: [] },
-): Proposal {
-  const payload = { height: 1, round, block, accessList: undefined }
-  return {
-    kind: 'proposal',
-    ...signProposal(payload, author, (hash) => signAs(author, hash)),
-    ...justification,
-  }
-}
-
-function roundChangeBy(author: Address, round: number): RoundChange {
-  const payload = { height: 1, round, prepared: undefined }
-  const signed = signRoundChange(payload, author, (hash) => signAs(author, hash))
-  return { kind: 'roundChange', ...signed, block: undefined, accessList: undefined, prepares: [] }
-}
 
 const receive = (engines: Engines, engine: Engine, message: Message, from = message.author) =>
   engines.step(engine, { type: 'message', from, message })
@@ -181,7 +120,7 @@ describe('a height without faults', () => {
     const other = blockOf(engines, a, 0, 1n)
     receive(engines, engine, prepareBy(c, block))
     receive(engines, engine, prepareBy(d, other))
-    receive(engines, engine, commitBy(d, block, 0, c))
+    receive(engines, engine, commitBy(d, block, 0, { sealer: c }))
     receive(engines, engine, prepareBy(a, block))
     receive(engines, engine, proposalBy(a, block))
     expect([...engine.state.prepares.keys()].sort()).toEqual(engines.validators.slice(0, 3))
@@ -539,10 +478,7 @@ describe('lies', () => {
       (engines) => {
         const [a, , c] = engines.validators as [Address, Address, Address]
         const block = blockOf(engines, a)
-        const payload = { height: 1, round: 1, prepared: { round: 0, digest: block.digest } }
-        const signed = signRoundChange(payload, c, (hash) => signAs(c, hash))
-        const prepares = [prepareBy(a, block), prepareBy(c, block)]
-        return [{ kind: 'roundChange', ...signed, block, accessList: undefined, prepares }]
+        return [roundChangeBy(c, 1, certificateOf([a, c], block, 0))]
       },
       'justification is not valid',
     ],
@@ -565,7 +501,7 @@ describe('lies', () => {
     const engine = engines.all[1]!
     const block = blockOf(engines, a)
     receive(engines, engine, proposalBy(a, block))
-    const effects = receive(engines, engine, commitBy(c, block, 0, d))
+    const effects = receive(engines, engine, commitBy(c, block, 0, { sealer: d }))
     expect(kinds(effects)).toEqual(['reject: seal is not the author’s'])
   })
 })
