@@ -113,7 +113,10 @@ export interface Transport {
   send(to: PeerAddress, channel: Channel, message: Uint8Array): boolean
   /** @throws NodeError NODE_PEER_AWAY, NODE_PEER_TIMEOUT or NODE_PEER_REFUSED */
   ask(peer: PeerAddress, question: Question, body: Uint8Array): Promise<Uint8Array>
-  /** Counts a fault: after some the peer is cut off for a while. `severe`: at once. */
+  /**
+   * Counts a fault: after a few severe ones, or many slight ones in a short time, the peer is cut off
+   * for a while. Nothing happens before the caller's turn is over.
+   */
   penalise(peer: PeerAddress, reason: string, weight: 'slight' | 'severe'): void
   /** Whom to let in and to keep connected to, beside the fixed list; replaces what was said before. */
   admit(peers: readonly PeerAddress[]): void

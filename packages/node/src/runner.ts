@@ -483,7 +483,9 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     receive: (letter) => {
       // Others have no word in this; a validator that we have not heard of yet will say it again.
       if (!state.validators.includes(letter.from)) return
-      if (!mailbox.putLetter(letter)) transport?.penalise(letter.from, 'flood', 'slight')
+      // What does not fit is dropped: the network has its own budgets, and after a pause of ours the
+      // flood is nobody's fault.
+      mailbox.putLetter(letter)
     },
     peerUp: (peer) => put({ type: 'peerUp', peer }),
     peerDown: (peer) => mailbox.forget(peer),
