@@ -73,5 +73,9 @@ export function certificateOf(
   round: number,
   height = 1,
 ): PreparedCertificate {
-  return { block, round, prepares: authors.map((each) => prepareBy(each, block, round, height)) }
+  const prepares = authors.map((each) => {
+    const { payload, author, signature } = prepareBy(each, block, round, height)
+    return { payload, author, signature }
+  })
+  return { block, round, prepares }
 }
