@@ -100,22 +100,28 @@ function server(name: Server['name'], child: ChildProcess, port: number): Server
     port,
     pid,
     call: (method, ...params) => call(port, method, params),
-    cpuSeconds: () => {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-      return (Number(fields[11]) + Number(fields[12])) / TICKS
-    },
-    memory: () => {
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-      const bytes = (field: string): number =>
-        Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024
-      return { resident: bytes('VmRSS'), peak: bytes('VmHWM') }
-    },
+    cpuSeconds: () => cpuSecondsOf(pid),
+    memory: () => memoryOf(pid),
     stop: async () => {
       const closed = once(child, 'close')
       child.kill('SIGTERM')
       await closed
     },
   }
+}
+
+/** Processor seconds of all threads of a process since it started. */
+export function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS
+}
+
+/** Bytes of memory of a process that are resident now, and the most that ever were. */
+export function memoryOf(pid: number): { readonly resident: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const bytes = (field: string): number =>
+    Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024
+  return { resident: bytes('VmRSS'), peak: bytes('VmHWM') }
 }
 
 async function call<Result>(port: number, method: string, params: unknown[]): Promise<Result> {

@@ -26,7 +26,7 @@ import {
 import { type Server, startAnvilOn, startVellum, writeGenesis } from './node-servers.ts'
 import type { Report, Row, RunOptions } from './table.ts'
 
-const TRANSACTIONS = 30_000
+export const TRANSACTIONS = 30_000
 const LOADS: readonly LoadName[] = ['transfer', 'erc20', 'issue']
 const GOALS: Readonly<Record<LoadName, number>> = { transfer: 1.2, erc20: 1.2, issue: 1 }
 const READ_MS = 3_000
@@ -113,8 +113,8 @@ async function measure(
   return measured
 }
 
-async function measureLoad(
-  server: Server,
+export async function measureLoad(
+  server: Pick<Server, 'port' | 'call' | 'cpuSeconds'>,
   path: string,
   round: number,
 ): Promise<{ rate: number; cpuMicros: number }> {
@@ -141,7 +141,7 @@ async function measureLoad(
 let finishedAt = 0
 
 /** Waits for the last senders' last transactions; what then remains to be asked is no part of the time. */
-async function settled(server: Server, lastNonce: bigint): Promise<void> {
+async function settled(server: Pick<Server, 'call'>, lastNonce: bigint): Promise<void> {
   for (;;) {
     const nonces = await Promise.all(
       senders
