@@ -47,6 +47,17 @@ export {
   type QbftScheme,
   type QbftSchemeOptions,
 } from './scheme.ts'
+export {
+  choosePeer,
+  EMPTY_PLAN,
+  highestClaim,
+  pivotBelow,
+  SNAPSHOT_LIMITS,
+  type SnapshotEvent,
+  type SnapshotPeer,
+  type SnapshotPlan,
+  stepPlan,
+} from './snapshot-plan.ts'
 export { initialState, step } from './step.ts'
 export {
   initialSyncState,
