@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type NodeConfig, parseConfig } from '../config.ts'
+import { LANGUAGES, type Language } from '../consensus-words.ts'
 import { NodeError } from '../error.ts'
 import { DEFAULT_GAS_LIMIT } from '../network-genesis.ts'
 import { initVotes, listAccounts, newAccount } from './account-commands.ts'
@@ -17,6 +18,7 @@ import {
 import { readConfigFile } from './config-file.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
+import { runDoctor } from './doctor-command.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
 import { createNetwork, type NetworkFlags } from './network-command.ts'
@@ -126,6 +128,25 @@ withConfig(program.command('verify'))
   .action((flags: Flags & { acceptHead?: boolean }) =>
     verifyChain(flags.acceptHead ?? false, portsOf(flags)),
   )
+
+withConfig(program.command('doctor'))
+  .description('say why no block is made, and what is wrong with a node')
+  .option('--rpc <url>', 'JSON-RPC of the node (default: as the settings have it)')
+  .option('--json', 'everything that was found, as JSON')
+  .addOption(
+    new Option('--lang <language>', 'language of the report').choices(LANGUAGES).default('en'),
+  )
+  .action(async (flags: Flags & { rpc?: string; json?: boolean; lang: Language }) => {
+    process.exitCode = await runDoctor({
+      config: configOf(flags),
+      url: flags.rpc,
+      isDirectoryNamed: flags.config !== undefined || flags.dataDir !== undefined,
+      language: flags.lang,
+      format: flags.json ? 'json' : 'text',
+      isColoured: process.stdout.isTTY === true && !process.env.NO_COLOR,
+      print,
+    })
+  })
 
 const network = program.command('network').description('networks of validators')
 

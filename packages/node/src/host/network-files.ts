@@ -72,6 +72,8 @@ interface Draft extends NetworkNode {
 }
 
 const PORT_MAX = 65_535
+/** From a node's RPC port to that of its metrics: 8545 and 9545. */
+const METRICS_PORT_STEP = 1_000
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
 /**
@@ -182,12 +184,20 @@ function configOf(plan: NetworkPlan, node: Draft, nodes: readonly Draft[]): obje
       bootnodes: nodes.filter((each) => each !== node).map(({ location }) => location),
     },
     rpc: { host: '127.0.0.1', port: node.rpcPort },
+    ...metricsOf(plan, node),
     validator: {
       keystore: node.keystore,
       passwordFile: node.passwordFile,
       ...(plan.lightKeys && { acceptWeakKeystore: true }),
     },
   }
+}
+
+/** Left out where that port is another node's, or none. */
+function metricsOf({ peerPort }: NetworkPlan, node: Draft): object {
+  const port = node.rpcPort + METRICS_PORT_STEP
+  const isPeers = port >= peerPort && port < peerPort + CONSENSUS_LIMITS.validatorsMax * 2
+  return port > PORT_MAX || isPeers ? {} : { metrics: { port } }
 }
 
 function writeScript(path: string, program: readonly string[], args: string): void {

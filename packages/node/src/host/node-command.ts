@@ -55,6 +55,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
     await local.node.start()
   } catch (error) {
     await server.stop()
+    await metrics?.stop()
     await local.close()
     throw error
   }
