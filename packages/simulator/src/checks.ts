@@ -24,11 +24,13 @@
 import {
   decodeMessage,
   type Message,
+  type ProposedBlock,
+  proposerOf,
   quorum,
   type RecoverAuthor,
   sealersOf,
 } from '@vellum/consensus'
-import { type Address, bytesToHex, type Hash } from '@vellum/evm'
+import { type Address, bytesToHex, type Hash, ZERO_ADDRESS } from '@vellum/evm'
 import {
   type Chain,
   decodeExtraData,
@@ -66,6 +68,8 @@ export interface Checks {
   readonly height: number
   /** Rounds above 0 in which blocks were decided, summed. */
   readonly roundsLost: number
+  /** Blocks that were decided in a later round than that of their maker: prepared, and carried on. */
+  readonly carriedOver: number
   /** A message leaves a node. */
   onWire(wire: WireMessage): void
   onPenalty(penalty: Penalty): void
@@ -91,7 +95,7 @@ export interface ChecksOptions {
 /** Violations kept of each rule; a broken run repeats itself. */
 const VIOLATIONS_MAX = 5
 /** Heights below the highest whose votes are remembered. */
-const HEIGHTS_KEPT = 256
+const HEIGHTS_KEPT = 32
 /** Digests of frames that were seen, in each of two generations. */
 const FRAMES_KEPT = 4_096
 
@@ -99,8 +103,8 @@ const FRAMES_KEPT = 4_096
 interface HeightRecord {
   /** author/kind/round -> digest: honest ones' signatures. */
   readonly signed: Map<string, Hash>
-  /** digest -> the block's name, in whatever round. */
-  readonly names: Map<Hash, Hash>
+  /** By digest. */
+  readonly blocks: Map<Hash, ProposedBlock>
   /** round/digest -> who committed, honest or not. */
   readonly commits: Map<string, Set<Address>>
   /** What honest nodes supported. */
@@ -121,6 +125,8 @@ export function createChecks(options: ChecksOptions): Checks {
   let olderFrames = new Map<string, Message | undefined>()
   let height = 0
   let roundsLost = 0
+  let carriedOver = 0
+  let lastProposer: Address = ZERO_ADDRESS
 
   function violate(rule: Rule, text: string): void {
     if (violations.filter((each) => each.rule === rule).length >= VIOLATIONS_MAX) return
@@ -132,7 +138,7 @@ export function createChecks(options: ChecksOptions): Checks {
     if (record === undefined) {
       record = {
         signed: new Map(),
-        names: new Map(),
+        blocks: new Map(),
         commits: new Map(),
         supported: [],
         decided: [],
@@ -165,7 +171,7 @@ export function createChecks(options: ChecksOptions): Checks {
     const { author, kind } = message
     const { height: at, round } = message.payload
     const record = recordOf(at)
-    learnNames(record, message)
+    keepBlock(record, message)
     if (kind === 'commit') countCommit(record, message.author, at, round, message.payload.digest)
     if (!isHonest(author)) return
     if (from === author) checkOrder(author, at, round)
@@ -184,14 +190,14 @@ export function createChecks(options: ChecksOptions): Checks {
     }
   }
 
-  function learnNames(record: HeightRecord, message: Message): void {
+  function keepBlock(record: HeightRecord, message: Message): void {
     const block =
       message.kind === 'proposal'
         ? message.payload.block
         : message.kind === 'roundChange'
           ? message.block
           : undefined
-    if (block !== undefined) record.names.set(block.digest, qbftHash(block.header))
+    if (block !== undefined) record.blocks.set(block.digest, block)
   }
 
   function countCommit(
@@ -224,13 +230,14 @@ export function createChecks(options: ChecksOptions): Checks {
   }
 
   function compareSupport(
-    { names }: HeightRecord,
+    { blocks: known }: HeightRecord,
     at: number,
     supported: HeightRecord['supported'][number],
     decided: HeightRecord['decided'][number],
   ): void {
     if (supported.round <= decided.round) return
-    const [one, other] = [names.get(supported.digest), names.get(decided.digest)]
+    const one = nameOfBlock(known.get(supported.digest))
+    const other = nameOfBlock(known.get(decided.digest))
     if (one === undefined || other === undefined || one === other) return
     violate(
       'S3',
@@ -282,6 +289,9 @@ export function createChecks(options: ChecksOptions): Checks {
     if (number <= height) return
     height = number
     roundsLost += extra.round
+    const proposer = proposerOf({ validators: set, previous: lastProposer, round: extra.round })
+    if (proposer !== header.coinbase) carriedOver += 1
+    lastProposer = header.coinbase
     records.delete(number - HEIGHTS_KEPT)
   }
 
@@ -292,6 +302,9 @@ export function createChecks(options: ChecksOptions): Checks {
     },
     get roundsLost() {
       return roundsLost
+    },
+    get carriedOver() {
+      return carriedOver
     },
     onWire: ({ from, channel, bytes }) => {
       if (channel !== 'consensus') return
@@ -335,6 +348,15 @@ export function createChecks(options: ChecksOptions): Checks {
         }
       }
     },
+  }
+}
+
+/** The same in all rounds; undefined for what is no block. */
+function nameOfBlock(block: ProposedBlock | undefined): Hash | undefined {
+  try {
+    return block && qbftHash(block.header)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,14 @@
+export { BEHAVIOUR_NAMES, BEHAVIOURS, type BehaviourName } from './byzantine/catalogue.ts'
+export type { AdversaryPorts, Behaviour, Interference, Outgoing } from './byzantine/interference.ts'
+export { catalogueScenario } from './catalogue-scenario.ts'
 export { createCheapCrypto } from './cheap-crypto.ts'
+export { type Checks, createChecks, type Rule, type Violation } from './checks.ts'
+export { drawScenario } from './draw-scenario.ts'
+export { runWorld } from './host/run-world.ts'
+export { loadScenario, shippedScenarios } from './host/scenario-source.ts'
 export { createPrng, type Prng } from './prng.ts'
+export type { Action, NodeIndex, Scenario, Step } from './scenario.ts'
+export { parseScenario, ScenarioError } from './scenario-file.ts'
 export { createMachineClock, type MachineClock } from './virtual-clock.ts'
 export {
   createVirtualDisk,
@@ -19,3 +28,4 @@ export {
 } from './virtual-network.ts'
 export { createVirtualProcess, type VirtualProcess } from './virtual-process.ts'
 export { createVirtualTime, EPOCH_MS, type VirtualTime } from './virtual-time.ts'
+export { createWorld, type Outcome, type World, type WorldPorts } from './world.ts'

@@ -45,11 +45,16 @@ export interface Outcome {
   readonly recoveryPeriods: number | undefined
   /** Rounds that failed before blocks were decided, summed over blocks. */
   readonly roundsLost: number
+  /** Blocks that one round prepared and a later one decided. */
+  readonly carriedOver: number
   readonly virtualSeconds: number
   readonly transactions: number
   readonly messages: number
-  /** How often nodes had to be started again because they stopped by themselves. */
+  /** How often honest nodes had to be started again because they stopped by themselves. */
   readonly failures: number
+  /** Processes that were killed, and machines that lost their power, while a node ran. */
+  readonly kills: number
+  readonly powerCuts: number
   /** Round of each node when everything was put right; -1: it was in none, or there was no node. */
   readonly roundsAtHealing: readonly number[]
   /** Head of each node at the end. */
@@ -103,6 +108,8 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   let lastBlockAt = time.now()
   let transactions = 0
   let failures = 0
+  let kills = 0
+  let powerCuts = 0
   let healedAt: number | undefined
   let isWrong = false
 
@@ -164,7 +171,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
 
   /** What an operator does with a node that has stopped by itself. */
   function repair(machine: Machine, error: unknown): void {
-    failures += 1
+    if (machine.isHonest) failures += 1
     machine.disk.settleAll()
     if (isDamage(error)) wipe(machine, 'kept')
     // An unknown error is one of ours, whatever the disk did.
@@ -182,8 +189,13 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   function stop(machine: Machine, isPowerCut: boolean): void {
     if (!machine.isRunning) return
     machine.kill()
-    if (isPowerCut) machine.disk.losePower()
-    else machine.disk.settleAll()
+    if (isPowerCut) {
+      powerCuts += 1
+      machine.disk.losePower()
+    } else {
+      kills += 1
+      machine.disk.settleAll()
+    }
   }
 
   function start(machine: Machine): void {
@@ -396,10 +408,13 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       recoveryMs,
       recoveryPeriods: recoveryMs === undefined ? undefined : recoveryMs / periodMs,
       roundsLost: checks.roundsLost,
+      carriedOver: checks.carriedOver,
       virtualSeconds: (time.now() - EPOCH_MS) / 1_000,
       transactions,
       messages: network.counts.sent,
       failures,
+      kills,
+      powerCuts,
       roundsAtHealing,
       heights,
       intervals,

@@ -11,14 +11,19 @@ import { curve } from './curve.ts'
 import { describeOutcome, isAsExpected } from './report.ts'
 import { runWorld } from './run-world.ts'
 import { loadScenario, shippedScenarios } from './scenario-source.ts'
-import { sweep } from './sweep.ts'
+import { type SweepOptions, sweep, sweepCatalogue } from './sweep.ts'
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+/** Milliseconds between lines of progress: where somebody looks on, and in a log. */
+const PROGRESS_MS = { terminal: 500, log: 30_000 }
+let toldAt = performance.now()
 const progress = (line: string): void => {
-  // Only where somebody looks on: a log gets the result.
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
-  else process.stderr.write(`${line}\n`)
+  const { isTTY } = process.stderr
+  if (performance.now() - toldAt < (isTTY ? PROGRESS_MS.terminal : PROGRESS_MS.log)) return
+  toldAt = performance.now()
+  process.stderr.write(isTTY ? `\r\x1b[K${line}` : `${line}\n`)
 }
+const sweepPorts = { print, progress, now: () => performance.now() }
 
 const program = new Command('simulate')
   .description(
@@ -37,18 +42,16 @@ program
     await runOne(loadScenario(source), flags.seed, flags.trace)
   })
 
-program
-  .command('sweep')
+withSeeds(program.command('sweep'))
   .description('run many worlds with all kinds of faults mixed, drawn from their seeds')
-  .requiredOption('--seeds <count>', 'how many', whole)
-  .option('--from <seed>', 'the first seed', whole, 0)
-  .option('--workers <count>', 'threads (default: one for each core)', whole)
-  .action(async (flags: { seeds: number; from: number; workers?: number }) => {
-    const isPassed = await sweep(
-      { ...flags, workers: flags.workers },
-      { print, progress, now: () => performance.now() },
-    )
-    if (!isPassed) process.exitCode = 1
+  .action(async (flags: SweepOptions) => {
+    if (!(await sweep(flags, sweepPorts))) process.exitCode = 1
+  })
+
+withSeeds(program.command('catalogue'))
+  .description('each kind of adversary alone, as many as are tolerated, of 4, 7 and 10 validators')
+  .action(async (flags: SweepOptions) => {
+    if (!(await sweepCatalogue(flags, sweepPorts))) process.exitCode = 1
   })
 
 program
@@ -91,6 +94,13 @@ program
   .action(async (flags: { sizes: number[]; svg?: string }) => {
     await curve({ sizes: flags.sizes, svg: flags.svg }, print)
   })
+
+function withSeeds(command: Command): Command {
+  return command
+    .requiredOption('--seeds <count>', 'how many', whole)
+    .option('--from <seed>', 'the first seed', whole, 0)
+    .option('--workers <count>', 'threads (default: one for each core)', whole)
+}
 
 async function runOne(
   scenario: Scenario,

@@ -17,11 +17,11 @@ export function describeOutcome(outcome: Outcome): string {
       ? 'no block after the healing'
       : `next block ${seconds(recoveryMs)} s after the healing (${recoveryPeriods!.toFixed(2)} block periods)`
   return [
-    `blocks      ${heightAtHealing} before the healing, ${height} in all; ${outcome.roundsLost} rounds failed`,
+    `blocks      ${heightAtHealing} before the healing, ${height} in all; ${outcome.roundsLost} rounds failed, ${outcome.carriedOver} blocks were carried over`,
     `recovery    ${recovery}`,
     `heads       ${outcome.heights.join(' ')}`,
     `traffic     ${outcome.messages} messages, ${outcome.transactions} transactions, ${outcome.virtualSeconds.toFixed(1)} virtual seconds`,
-    `incidents   ${outcome.failures} nodes stopped by themselves, ${outcome.evidence} proofs of lies`,
+    `incidents   ${outcome.kills} kills, ${outcome.powerCuts} power cuts, ${outcome.failures} nodes stopped by themselves, ${outcome.evidence} proofs of lies`,
     `transcript  ${outcome.digest}`,
     `violations  ${violations.length}`,
     ...violations.map(({ rule, at, text }) => `  ${rule} at ${seconds(at - EPOCH_MS)} s: ${text}`),
