@@ -117,14 +117,20 @@ export interface Engines {
   drop(): void
   /** What every chain says of a block. */
   isValid: (block: ProposedBlock) => boolean
+  /** The engine hears of a head, its own unless said otherwise. */
+  hear(engine: Engine, head?: Header): readonly Effect[]
   /** The process ends and begins anew with what is on its disk. */
   restart(engine: Engine, options?: { readonly isForgetful?: boolean }): void
 }
 
-export function createEngines(
-  count: number,
-  options: { readonly settings?: Partial<ConsensusSettings>; readonly followers?: number } = {},
-): Engines {
+export interface EnginesOptions {
+  readonly settings?: Partial<ConsensusSettings>
+  readonly followers?: number
+  /** True: a decided block is not written, and no head follows it. */
+  readonly isHolding?: boolean
+}
+
+export function createEngines(count: number, options: EnginesOptions = {}): Engines {
   const validators = validatorsOf(count)
   const settings = { ...SETTINGS, ...options.settings }
   const wire: Engines['wire'] = []
@@ -194,6 +200,7 @@ export function createEngines(
         return
       }
       case 'commit':
+        if (options.isHolding === true) return
         engine.head = effect.block.header
         engine.decided.push(effect.block.header)
         apply(engine, newHead(engine))
@@ -229,6 +236,10 @@ export function createEngines(
     },
     drop: () => {
       wire.length = 0
+    },
+    hear: (engine, head = engine.head) => {
+      engine.head = head
+      return apply(engine, newHead(engine))
     },
     restart: (engine, { isForgetful = false } = {}) => {
       engine.state = initialState(!isForgetful)

@@ -49,6 +49,13 @@ describe('choosePeer', () => {
     expect(choosePeer(stepPlan(plan, answered(1, 'good')), 1, true)).toBe(peer(1))
   })
 
+  test('one that failed waits for the others, even when they are busy', () => {
+    const asks = Array.from({ length: SNAPSHOT_LIMITS.openPerPeerMax }, () => asked(2))
+    const plan = after(told(1, 100), told(2, 100), asked(1), answered(1, 'failed'), ...asks)
+    expect(choosePeer(plan, 1, false)).toBe('busy')
+    expect(choosePeer(stepPlan(plan, { type: 'peerDown', peer: peer(2) }), 1, false)).toBe(peer(1))
+  })
+
   test('one that failed comes last, one that lied never', () => {
     const failed = after(told(1, 100), told(2, 100), asked(1), answered(1, 'failed'))
     expect(choosePeer(failed, 1, false)).toBe(peer(2))

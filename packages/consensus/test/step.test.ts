@@ -1,22 +1,10 @@
 import type { Address } from '@vellum/evm'
 import { qbftHash } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
-import { type Effect, inRound, type Message } from '../src/index.ts'
+import { inRound, type Message } from '../src/index.ts'
+import { namesOf } from './effect-names.ts'
 import { createEngines, type Engine, type Engines, GENESIS, makeBlock, roundIn } from './engines.ts'
 import { certificateOf, commitBy, prepareBy, proposalBy, roundChangeBy } from './messages.ts'
-
-const kinds = (effects: readonly Effect[]): string[] =>
-  effects.map((effect) =>
-    effect.type === 'send' || effect.type === 'relay'
-      ? `${effect.type} ${effect.message.kind}`
-      : effect.type === 'setTimer'
-        ? `${effect.type} ${effect.timer}`
-        : effect.type === 'persist'
-          ? `${effect.type} ${effect.record.kind}`
-          : effect.type === 'reject'
-            ? `${effect.type}: ${effect.reason}`
-            : effect.type,
-  )
 
 const receive = (engines: Engines, engine: Engine, message: Message, from = message.author) =>
   engines.step(engine, { type: 'message', from, message })
@@ -44,7 +32,7 @@ describe('a height without faults', () => {
     const proposer = engines.all[0]!
     engines.step(proposer, { type: 'work' })
     engines.fire(proposer, 'block')
-    expect(kinds(proposer.effects).slice(2)).toEqual([
+    expect(namesOf(proposer.effects).slice(2)).toEqual([
       'setTimer resend',
       'setTimer round',
       'buildBlock',
@@ -60,7 +48,7 @@ describe('a height without faults', () => {
     const [proposer, other] = engines.all as [Engine, Engine]
     const before = other.effects.length
     receive(engines, other, proposalBy(proposer.self!, blockOf(engines, proposer.self!)))
-    expect(kinds(other.effects.slice(before))).toEqual([
+    expect(namesOf(other.effects.slice(before))).toEqual([
       'setTimer resend',
       'setTimer round',
       'checkBlock',
@@ -75,8 +63,8 @@ describe('a height without faults', () => {
     const engine = engines.all[1]!
     const block = blockOf(engines, a)
     receive(engines, engine, proposalBy(a, block))
-    expect(kinds(receive(engines, engine, prepareBy(a, block)))).toEqual([])
-    expect(kinds(receive(engines, engine, prepareBy(c, block)))).toEqual([
+    expect(namesOf(receive(engines, engine, prepareBy(a, block)))).toEqual([])
+    expect(namesOf(receive(engines, engine, prepareBy(c, block)))).toEqual([
       'persist prepared',
       'send commit',
     ])
@@ -170,7 +158,7 @@ describe('when a round begins', () => {
     engines.fire(engine, 'block')
     receive(engines, engine, roundChangeBy(engines.validators[2]!, 1))
     expect(engine.state.round).toBe(0)
-    expect(kinds(engine.effects)).toContain('send proposal')
+    expect(namesOf(engine.effects)).toContain('send proposal')
   })
 
   test('a proposal begins it before our own block timer', () => {
@@ -289,7 +277,7 @@ describe('a proposer that does not propose', () => {
     const block = blockOf(engines, a)
     const foreign = { ...block, header: { ...block.header, parentHash: GENESIS.stateRoot } }
     const effects = receive(engines, engines.all[2]!, proposalBy(a, foreign))
-    expect(kinds(effects)).toEqual(['reject: block does not fit the proposal'])
+    expect(namesOf(effects)).toEqual(['reject: block does not fit the proposal'])
   })
 })
 
@@ -365,11 +353,11 @@ describe('lies', () => {
     const one = blockOf(engines, a)
     const two = blockOf(engines, a, 0, 1n)
     receive(engines, engine, proposalBy(a, one))
-    expect(kinds(receive(engines, engine, proposalBy(a, two)))).toEqual(['evidence'])
+    expect(namesOf(receive(engines, engine, proposalBy(a, two)))).toEqual(['evidence'])
     receive(engines, engine, prepareBy(c, one))
-    expect(kinds(receive(engines, engine, prepareBy(c, two)))).toEqual(['evidence'])
+    expect(namesOf(receive(engines, engine, prepareBy(c, two)))).toEqual(['evidence'])
     receive(engines, engine, commitBy(c, one))
-    expect(kinds(receive(engines, engine, commitBy(c, two)))).toEqual(['evidence'])
+    expect(namesOf(receive(engines, engine, commitBy(c, two)))).toEqual(['evidence'])
   })
 
   test('no second vote in a round, whatever is proposed after a restart', () => {
@@ -381,7 +369,7 @@ describe('lies', () => {
     engines.restart(engine)
     const before = engine.effects.length
     receive(engines, engine, proposalBy(a, blockOf(engines, a, 0, 1n)))
-    expect(kinds(engine.effects.slice(before))).not.toContain('send prepare')
+    expect(namesOf(engine.effects.slice(before))).not.toContain('send prepare')
     expect(engine.state.own.prepare?.payload.digest).toBe(first.digest)
   })
 
@@ -403,7 +391,7 @@ describe('lies', () => {
     engines.restart(engine, { isForgetful: true })
     engines.begin()
     expect(engine.state.abstainsThrough).toBe('unknown')
-    expect(kinds(engine.effects)).not.toContain('send proposal')
+    expect(namesOf(engine.effects)).not.toContain('send proposal')
     engines.step(engine, { type: 'caughtUp', height: 1 })
     const head = (height: number) => ({
       type: 'newHead' as const,
@@ -492,7 +480,7 @@ describe('lies', () => {
     const engines = createEngines(4)
     const [message, from] = make(engines)
     const effects = receive(engines, engines.all[3]!, message, from)
-    expect(kinds(effects)).toContain(`reject: ${reason}`)
+    expect(namesOf(effects)).toContain(`reject: ${reason}`)
   })
 
   test('a commit with another’s seal is refused', () => {
@@ -502,7 +490,7 @@ describe('lies', () => {
     const block = blockOf(engines, a)
     receive(engines, engine, proposalBy(a, block))
     const effects = receive(engines, engine, commitBy(c, block, 0, { sealer: d }))
-    expect(kinds(effects)).toEqual(['reject: seal is not the author’s'])
+    expect(namesOf(effects)).toEqual(['reject: seal is not the author’s'])
   })
 })
 
@@ -571,7 +559,7 @@ describe('old and early messages', () => {
     const engine = engines.all[0]!
     engines.begin([engine])
     const block = blockOf(engines, engine.self!)
-    expect(kinds(receive(engines, engine, prepareBy(b, block)))).toEqual([])
+    expect(namesOf(receive(engines, engine, prepareBy(b, block)))).toEqual([])
     const effects = receive(engines, engine, roundChangeBy(b, 1))
     expect(effects).toContainEqual(expect.objectContaining({ type: 'relay', to: [c, d] }))
   })
@@ -582,9 +570,9 @@ describe('old and early messages', () => {
     engines.begin([a])
     engines.drop()
     const again = engines.step(a, { type: 'peerUp', peer: c.self! })
-    expect(kinds(again)).toEqual(['send proposal', 'send prepare'])
+    expect(namesOf(again)).toEqual(['send proposal', 'send prepare'])
     expect(again.every((effect) => effect.type === 'send' && effect.to.length === 1)).toBe(true)
-    expect(kinds(engines.fire(a, 'resend'))).toEqual([
+    expect(namesOf(engines.fire(a, 'resend'))).toEqual([
       'send proposal',
       'send prepare',
       'setTimer resend',
