@@ -419,6 +419,12 @@ function readQbft(config: JsonObject): QbftConfig | undefined {
     return value
   }
   const reward = fieldOf(qbft, 'blockReward')
+  if (number('pertxgaslimit', 0) !== 0) {
+    throw invalidJson(
+      `${field.path}.pertxgaslimit`,
+      'limits the gas of transactions, which this version does not',
+    )
+  }
   return Object.freeze({
     blockPeriodSeconds: positive('blockperiodseconds', 1),
     emptyBlockPeriodSeconds: number('emptyblockperiodseconds', 0),

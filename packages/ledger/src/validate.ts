@@ -143,6 +143,10 @@ export function verifyBody(
     return no('transactions root does not match')
   }
   const { withdrawals } = block
+  // They make money out of nothing. No beacon chain has ordered them here, so a proposer would.
+  if (rules.consensus === 'qbft' && withdrawals !== undefined && withdrawals.length > 0) {
+    return no('withdrawals are not allowed')
+  }
   const root = withdrawals && withdrawalsRoot(withdrawals)
   if (header.withdrawalsRoot !== root) return no('withdrawals root does not match')
   return OK

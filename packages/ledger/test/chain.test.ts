@@ -19,6 +19,7 @@ import {
   type SignedTransaction,
   signTransaction,
   type Transaction,
+  withdrawalsRoot,
 } from '../src/index.ts'
 import { createOneSigner } from './one-signer.ts'
 
@@ -264,6 +265,37 @@ describe('chain: opening', () => {
     await expect(open(disk, 128)).rejects.toThrow(refused('LEDGER_STORE_MODE'))
   })
 
+  const contract = `0x${'77'.repeat(20)}`
+  const unsupported: readonly [path: string, config: object][] = [
+    ['config.qbft.validatorcontractaddress', { qbft: { validatorcontractaddress: contract } }],
+    ['config.qbft.startblock', { qbft: { startblock: 101 } }],
+    ['config.qbft.blockreward', { qbft: { blockreward: '0x10' } }],
+    ['config.qbft.miningbeneficiary', { qbft: { miningbeneficiary: contract } }],
+    [
+      'config.transitions.qbft',
+      { qbft: {}, transitions: { qbft: [{ block: 5, blockperiodseconds: 2 }] } },
+    ],
+    [
+      'config.transitions.qbft',
+      {
+        qbft: {},
+        transitions: {
+          qbft: [
+            { block: 5, validatorselectionmode: 'contract', validatorcontractaddress: contract },
+          ],
+        },
+      },
+    ],
+  ]
+  test.for(unsupported)('%s is not followed, so the chain is not begun', async ([path, config]) => {
+    const json = { config: { chainId: 7, ...config }, alloc: {}, difficulty: 1, gasLimit: 1 }
+    const disk = createMemoryKeyValue()
+    await expect(open(disk, undefined, parseGenesis(json))).rejects.toMatchObject({
+      code: 'LEDGER_GENESIS_INVALID',
+      details: { path },
+    })
+  })
+
   test('a recent block that is lost is damage', async () => {
     const disk = createMemoryKeyValue()
     const chain = await open(disk)
@@ -333,6 +365,16 @@ describe('chain: blocks of others', () => {
     expect(verdict).toMatchObject({ ok: true })
     await chain.append(verdict.executed!)
     expect(chain.head().header.number).toBe(1)
+  })
+
+  test('withdrawals are refused: no proposer makes money out of nothing', async () => {
+    const { chain, block } = await setUp()
+    const withdrawals = [{ index: 0n, validatorIndex: 0n, address: addressOf(50), amount: 10n }]
+    const header = { ...block.header, withdrawalsRoot: withdrawalsRoot(withdrawals) }
+    const proposal: Block = { ...block, header, withdrawals }
+    const verdict = { ok: false, reason: 'withdrawals are not allowed' }
+    expect(chain.executeProposal(proposal)).toEqual(verdict)
+    expect(chain.execute({ ...proposal, header: reseal(proposal) })).toEqual(verdict)
   })
 
   function reseal({ header }: Block): Block['header'] {

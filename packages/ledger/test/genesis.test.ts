@@ -268,6 +268,12 @@ describe('parseGenesis', () => {
     ['config.blobSchedule', { cancunTime: 0, bpo1Time: 5 }],
     ['config.terminalTotalDifficulty', { londonBlock: 5, terminalTotalDifficulty: 0 }],
     ['config.qbft.blockperiodseconds', { qbft: { blockperiodseconds: 0 } }],
+    ['config.qbft.epochlength', { qbft: { epochlength: 0 } }],
+    ['config.qbft.epochlength', { qbft: { epochlength: -1 } }],
+    ['config.qbft.requesttimeoutseconds', { qbft: { requesttimeoutseconds: 0 } }],
+    ['config.qbft.blockReward', { qbft: { blockReward: '-1' } }],
+    ['config.qbft.pertxgaslimit', { qbft: { pertxgaslimit: 16_777_216 } }],
+    ['config.qbft.miningbeneficiary', { qbft: { miningbeneficiary: '0x12' } }],
     [
       'config.transitions.qbft[1].block',
       { qbft: {}, transitions: { qbft: [{ block: 3 }, { block: 3 }] } },
