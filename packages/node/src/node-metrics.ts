@@ -27,11 +27,11 @@ export function registerNodeMetrics(metrics: Metrics, observed: ObservedNode): v
     'Number of the last durable block.',
     () => chain.head().header.number,
   )
-  gauge(
-    'vellum_chain_head_age_seconds',
-    'Time since the timestamp of the last block.',
-    () => clock.now() / 1_000 - chain.head().header.timestamp,
-  )
+  gauge('vellum_chain_head_age_seconds', 'Time since the timestamp of the last block.', () => {
+    const { number, timestamp } = chain.head().header
+    // A genesis block may have any time.
+    return number === 0 ? undefined : clock.now() / 1_000 - timestamp
+  })
   gauge(
     'vellum_chain_transactions_total',
     'Transactions in all blocks.',

@@ -51,7 +51,8 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   const findings = diagnose(facts, language)
   const healthy = isHealthy(findings)
   if (format === 'json') print(JSON.stringify({ healthy, findings, ...facts }))
-  else for (const line of report(facts, findings, options)) print(line)
+  // In one piece: who reads only the first lines may hang up after them.
+  else print([...report(facts, findings, options)].join('\n'))
   return healthy ? 0 : 1
 }
 
@@ -184,7 +185,10 @@ function* figures(url: string, status: ConsensusStatus, label: Labels): Generato
   const { head, quorum, timer, pool, prepared } = status
   const rows: (readonly [string, string])[] = [
     [label.node, `${url}  ${status.role}  ${status.self ?? ''}`],
-    [label.head, `${head.number}  ${head.hash}  ${duration(head.ageMs)}`],
+    [
+      label.head,
+      `${head.number}  ${head.hash}${head.number > 0 ? `  ${duration(head.ageMs)}` : ''}`,
+    ],
     [label.round, `${status.height} / ${status.round ?? '-'}  ${status.step}`],
     [label.quorum, `${quorum.live} / ${quorum.needed} / ${quorum.validators}`],
     [label.pool, `${pool.ready} / ${pool.queued}`],
