@@ -87,7 +87,7 @@ function stage(): {
   const observer = createConsensusMetrics(metrics, { elapsed: () => now })
   let state: State = { ...initialState(true), height: 1, validators: [A, B, C, D] }
   return {
-    step: (fields, { event = { type: 'work' }, effects = [], afterMs = 0 } = {}) => {
+    step: (fields, { event = WORK, effects = [], afterMs = 0 } = {}) => {
       now += afterMs
       state = { ...state, ...fields }
       observer.stepped(event, effects, state)
@@ -108,6 +108,7 @@ interface Step {
   readonly afterMs: number
 }
 
+const WORK: Event = { type: 'work' }
 const timeout: Event = { type: 'timeout', timer: 'round', height: 1, round: 0 }
 
 function said(author: Address, height: number, kind = 'prepare'): Event {
