@@ -13,7 +13,7 @@ import type {
   Signed,
 } from './message.ts'
 import { inRound, proposedRound } from './proposed-block.ts'
-import { earlyRoundChangeCount } from './quorum.ts'
+import { earlyRoundChangeCount, faultsTolerated } from './quorum.ts'
 import { roundTimeoutMs } from './timeout.ts'
 import {
   isProposer,
@@ -78,8 +78,10 @@ function startTimerWithQuorum(turn: Turn): void {
 function startTimer(turn: Turn): void {
   const { requestTimeoutMs, requestTimeoutMaxMs } = turn.env.settings
   const round = turn.state.round!
+  // As many proposers in a row may be faulty; only after that is it the network that is slow.
+  const doublings = Math.max(0, round - faultsTolerated(turn.state.validators.length))
   turn.state = { ...turn.state, isTimed: true }
-  setTimer(turn, 'round', round, roundTimeoutMs(requestTimeoutMs, round, requestTimeoutMaxMs))
+  setTimer(turn, 'round', round, roundTimeoutMs(requestTimeoutMs, doublings, requestTimeoutMaxMs))
 }
 
 function build(turn: Turn): void {

@@ -107,8 +107,8 @@ export function pivotBelow(height: number): number {
 }
 
 /**
- * Whom to ask next: of those that have this height and are free, one that has not failed, in turns;
- * else the one that failed first.
+ * Whom to ask next: of those that have this height, one that has not failed, in turns; if all have,
+ * the one that did first.
  * @param isState true for the state of the pivot, which some may not have
  * @returns `none` if no peer can have it, `busy` if those that can are being asked
  */
@@ -121,12 +121,12 @@ export function choosePeer(
     ([, peer]) => peer.height >= height && !peer.isBad && !(isState && peer.isUnable),
   )
   if (able.length === 0) return 'none'
+  // One that has failed is not asked beside one that has not, however busy that is: it may stall.
+  const failedAt = Math.min(...able.map(([, peer]) => peer.failedAt))
   const [best] = able
+    .filter(([, peer]) => peer.failedAt === failedAt)
     .filter(([, { open }]) => open < SNAPSHOT_LIMITS.openPerPeerMax)
-    .sort(
-      ([a, x], [b, y]) =>
-        x.failedAt - y.failedAt || x.open - y.open || x.askedAt - y.askedAt || (a < b ? -1 : 1),
-    )
+    .sort(([a, x], [b, y]) => x.open - y.open || x.askedAt - y.askedAt || (a < b ? -1 : 1))
   return best?.[0] ?? 'busy'
 }
 

@@ -32,8 +32,14 @@ export interface NodeConfig {
     /** Gas limit that blocks move to; undefined keeps that of the genesis block. */
     readonly gasLimit: number | undefined
   }
+  readonly sync: {
+    /** How a node that begins catches up; undefined: by a snapshot if it is pruned, by blocks if not. */
+    readonly mode: SyncMode | undefined
+    /** Blocks that the peers must be ahead for a snapshot to be worth while. */
+    readonly snapshotDistance: number
+  }
   readonly consensus: {
-    /** Most milliseconds of a round: the timeout doubles each round up to it. The same on all nodes. */
+    /** Most milliseconds of a round: the timeout doubles with failed rounds up to it. The same on all nodes. */
     readonly requestTimeoutMaxMs: number
     /** Form in which proposals and round changes are sent; both are read. */
     readonly encoding: 'three items' | 'four items'
@@ -96,12 +102,19 @@ export interface NodeConfig {
 /** `archive` keeps every state, `pruned` those near the head. */
 export type StateMode = 'archive' | 'pruned'
 
+/** `full` executes every block, `snapshot` takes over the state of a block near the head. */
+export type SyncMode = 'full' | 'snapshot'
+
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
 const STATE_MODES: readonly StateMode[] = ['archive', 'pruned']
+const SYNC_MODES: readonly SyncMode[] = ['full', 'snapshot']
 const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug']
 
 const HOUR_MS = 3_600_000
+
+/** Default of `sync.snapshotDistance`: so many blocks are executed in a few minutes at most. */
+export const SNAPSHOT_DISTANCE = 1_024
 
 /** A value with a place, read out of the raw configuration; complaints are gathered, not thrown. */
 interface Reader {
@@ -142,6 +155,10 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     heartbeatMs: withDefault(60_000, whole(0, 24 * HOUR_MS)),
     buildMs: withDefault(200, whole(10, 60_000)),
     gasLimit: optional(whole(5_000, Number.MAX_SAFE_INTEGER)),
+  }),
+  sync: section<NodeConfig['sync']>({
+    mode: optional(oneOf(SYNC_MODES)),
+    snapshotDistance: withDefault(SNAPSHOT_DISTANCE, whole(64, 10_000_000)),
   }),
   consensus: section<NodeConfig['consensus']>({
     requestTimeoutMaxMs: withDefault(60_000, whole(100, HOUR_MS)),
