@@ -28,7 +28,7 @@ export { delegateOf, delegationTo } from './delegation.ts'
 export { EvmError, type EvmErrorCode } from './error.ts'
 export { createEvm, type Evm, type EvmOptions } from './evm.ts'
 export { FORKS, type Fork, isAtLeast } from './fork.ts'
-export { keccak256, keccak256Hex } from './keccak.ts'
+export { keccak256, keccak256Hex, keccak256OfInput, keccakInput } from './keccak.ts'
 export { opcodeName } from './opcodes.ts'
 export {
   type Precompile,

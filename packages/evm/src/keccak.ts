@@ -29,6 +29,15 @@ const CHUNK_BYTES = 54_400
 /** Up to here a plain loop copies faster than `set`. */
 const LOOP_BYTES_MAX = 40
 
+/** Where a caller may put together what `keccak256OfInput` hashes. Every other hash uses it, too. */
+export const keccakInput: Uint8Array = memory.subarray(INPUT_AT, INPUT_AT + CHUNK_BYTES)
+
+/** keccak256 of the first bytes of `keccakInput`: 32 new bytes. */
+export function keccak256OfInput(size: number): Uint8Array {
+  const at = wasm.hash(size)
+  return memory.slice(at, at + 32)
+}
+
 /** keccak256 of the bytes: 32 new bytes. */
 export function keccak256(bytes: Uint8Array): Uint8Array {
   const at = digest(bytes)

@@ -116,6 +116,14 @@ export function rlpListPositions(bytes: Uint8Array, from = 0): number[] {
 }
 
 /**
+ * Where the item ends that begins at `at`.
+ * @throws LedgerError LEDGER_RLP_INVALID if it is cut short or has a wrong head
+ */
+export function rlpItemEnd(bytes: Uint8Array, at: number): number {
+  return readHead(bytes, at, bytes.length)
+}
+
+/**
  * The encodings of items that follow one another without a list around them, as in a file of
  * blocks; views of the input.
  * @throws LedgerError LEDGER_RLP_INVALID if an item is cut short or has a wrong head

@@ -118,9 +118,9 @@ const NODE_HEIGHT_SIZE = 6
 
 /** The write of a node, with the height at which it was written. */
 export function writeNode(store: Store, owner: Uint8Array, node: NewNode, height: number): Write {
-  const value = new Uint8Array(NODE_HEIGHT_SIZE + node.encoded.length)
+  const value = new Uint8Array(NODE_HEIGHT_SIZE + node.record.length)
   writeHeight(value, 0, height)
-  value.set(node.encoded, NODE_HEIGHT_SIZE)
+  value.set(node.record, NODE_HEIGHT_SIZE)
   return store.write(nodeKey(owner, node.path, node.hash), value)
 }
 

@@ -16,7 +16,7 @@ import { LedgerError } from './error.ts'
 import type { KeyValue, Write } from './key-value.ts'
 
 /** Layout of records. A store of another version is refused, never guessed at. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** CRC-32 (IEEE 802.3) of the bytes, continuing from the CRC of what came before. */
 export type Crc32 = (bytes: Uint8Array, before?: number) => number
@@ -41,7 +41,7 @@ export const KIND = {
   transaction: 0x74,
   /** code hash -> code. */
   code: 0x63,
-  /** path, hash -> height of writing and RLP of a node of the account trie. */
+  /** path, hash -> height of writing and record (trie-node.ts) of a node of the account trie. */
   node: 0x6e,
   /** keccak(address), path, hash -> the same of a node of that account's storage trie. */
   storageNode: 0x4e,

@@ -237,10 +237,9 @@ function* entriesOf(
 /** @param depth path length of the node; `limit` that of the deepest to keep */
 function trim(node: TrieNode, depth: number, limit: number): TrieNode {
   const { ref } = node
-  // What is embedded came with its parent and costs little.
-  if (node.kind === 'stub' || ref!.length < REF_BYTES) return node
+  // What came with its parent costs little.
+  if (node.kind === 'stub' || node.kind === 'leaf' || ref!.length < REF_BYTES) return node
   if (depth > limit) return { kind: 'stub', ref: ref! }
-  if (node.kind === 'leaf') return node
   if (node.kind === 'extension') {
     const child = trim(node.child, depth + node.path.length, limit)
     if (child === node.child) return node
