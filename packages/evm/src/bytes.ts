@@ -69,6 +69,14 @@ export function hexToBytes(text: string): Uint8Array {
   return bytes
 }
 
+/** Writes the bytes of well-formed hex text, as `Hash` and `Address` are, at a place. */
+export function writeHex(text: Hex, out: Uint8Array, at: number): void {
+  const size = (text.length >> 1) - 1
+  for (let i = 0; i < size; i++) {
+    out[at + i] = (NIBBLES[text.charCodeAt(2 * i + 2)]! << 4) | NIBBLES[text.charCodeAt(2 * i + 3)]!
+  }
+}
+
 /** Unsigned big-endian integer of any number of bytes; 0n for none. */
 export function bytesToBigInt(bytes: Uint8Array): bigint {
   if (bytes.length > 6) return BigInt(bytesToHex(bytes))

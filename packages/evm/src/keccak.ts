@@ -3,8 +3,8 @@
  * the permutation is made of; the source is `engine/keccak.ts`.
  */
 
-import type { Hash } from './bytes.ts'
-import { bytesToHex } from './bytes.ts'
+import type { Hash, Hex } from './bytes.ts'
+import { bytesToHex, writeHex } from './bytes.ts'
 import { WASM_BASE64 } from './hash.generated.ts'
 import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 
@@ -48,6 +48,13 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
 export function keccak256Hex(bytes: Uint8Array): Hash {
   const at = digest(bytes)
   return bytesToHex(memory.subarray(at, at + 32))
+}
+
+/** keccak256 of the at most 54,400 bytes that the hex text stands for: 32 bytes, written at a place. */
+export function hashHexInto(text: Hex, out: Uint8Array, to: number): void {
+  writeHex(text, keccakInput, 0)
+  const at = wasm.hash((text.length >> 1) - 1)
+  for (let i = 0; i < 32; i++) out[to + i] = memory[at + i]!
 }
 
 function digest(bytes: Uint8Array): number {

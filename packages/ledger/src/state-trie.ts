@@ -1,16 +1,9 @@
 /** The tries of a state: where their nodes lie on disk, and what a block's changes make of them. */
 
-import {
-  type AccountChange,
-  type Address,
-  bigIntToMinimalBytes,
-  hexToBytes,
-  keccak256,
-  NO_BYTES,
-} from '@vellum/evm'
+import { type AccountChange, type Address, type Hash, hashHexInto, NO_BYTES } from '@vellum/evm'
 import { type Account, encodeAccount } from './account.ts'
 import type { Write } from './key-value.ts'
-import { encodeRlp } from './rlp.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 import { KIND, readHeight, type Store, writeHeight } from './store.ts'
 import {
   EMPTY_ROOT,
@@ -74,7 +67,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   for (const change of changes) {
     const { address } = change
     const former = before.account(address)
-    const owner = former?.owner ?? keccak256(hexToBytes(address))
+    const owner = former?.owner ?? placeOf(address)
     let storage =
       former === undefined || former.storageRoot === EMPTY_ROOT
         ? undefined
@@ -87,9 +80,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
     if (change.account !== undefined && change.slots.size > 0) {
       const slotUpdates: TrieUpdate[] = []
       for (const [slot, value] of change.slots) {
-        const place = keccak256(hexToBytes(slot))
-        const encoded = value === 0n ? undefined : encodeRlp(bigIntToMinimalBytes(value))
-        slotUpdates.push({ key: place, value: encoded })
+        slotUpdates.push({ key: placeOf(slot), value: encodeSlot(value) })
         slots.push({ name: address + slot, value })
       }
       const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
@@ -105,6 +96,22 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   const updated = updateTrie(before.trie, updates)
   replaced.push({ owner: NO_BYTES, nodes: updated.replaced })
   return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, replaced }
+}
+
+/** Where a slot or an account is in its trie: keccak256 of its key. 32 new bytes. */
+export function placeOf(key: Hash | Address): Uint8Array {
+  const place = new Uint8Array(32)
+  hashHexInto(key, place, 0)
+  return place
+}
+
+const writer: RlpWriter = createRlpWriter()
+
+/** A slot's leaf; undefined for none. */
+function encodeSlot(value: bigint): Uint8Array | undefined {
+  if (value === 0n) return undefined
+  writer.integer(value)
+  return writer.take()
 }
 
 /** Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes. */

@@ -13,6 +13,8 @@ import {
   hexToBytes,
   keccak256,
   keccak256Hex,
+  keccak256OfInput,
+  keccakInput,
   NO_BYTES,
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
@@ -228,11 +230,13 @@ export function signingBytes(transaction: Transaction): Uint8Array {
 
 /** The 32 bytes that the sender signs. */
 export function signingHash(transaction: Transaction | UnrecoveredTransaction): Uint8Array {
-  return keccak256('encoded' in transaction ? unsignedPart(transaction) : signingBytes(transaction))
+  return 'encoded' in transaction
+    ? unsignedPartHash(transaction)
+    : keccak256(signingBytes(transaction))
 }
 
-/** What `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
-function unsignedPart({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
+/** Hash of what `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
+function unsignedPartHash({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
   const envelope = type === 0 ? 0 : 1
   const positions = rlpListPositions(encoded, envelope)
   const fields = encoded.subarray(positions[0], positions[positions.length - 1 - SIGNATURE_ITEMS])
@@ -240,13 +244,15 @@ function unsignedPart({ type, chainId, encoded }: UnrecoveredTransaction): Uint8
     type === 0 && chainId !== undefined
       ? concatBytes(encodeRlp(rlpScalar(chainId)), EIP155_TAIL)
       : NO_BYTES
-  const size = fields.length + tail.length
-  const out = new Uint8Array(envelope + rlpHeadSize(size) + size)
+  const payload = fields.length + tail.length
+  const size = envelope + rlpHeadSize(payload) + payload
+  const fits = size <= keccakInput.length
+  const out = fits ? keccakInput : new Uint8Array(size)
   if (type !== 0) out[0] = type
-  const at = writeRlpHead(out, envelope, 0xc0, size)
+  const at = writeRlpHead(out, envelope, 0xc0, payload)
   out.set(fields, at)
   out.set(tail, at + fields.length)
-  return out
+  return fits ? keccak256OfInput(size) : keccak256(out)
 }
 
 /** r and s as 64 bytes, cut out of the signed bytes. */

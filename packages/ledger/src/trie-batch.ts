@@ -20,7 +20,7 @@ import {
   setRef,
   type TrieNode,
 } from './trie-node.ts'
-import { commonLength, compareNibbles, joinPaths, nibblesOf } from './trie-path.ts'
+import { commonLength, compareNibbles, endsWith, joinPaths, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
 export interface TrieUpdate {
@@ -117,7 +117,7 @@ function changeLeaf(
   const firstKey = batch.keys[lo]!
   if (hi - lo === 1) {
     const value = batch.values[lo]
-    const isHere = equalBytes(leaf.path, firstKey.subarray(depth))
+    const isHere = endsWith(firstKey, depth, leaf.path)
     if (isHere ? sameValue(leaf.value, value) : value === undefined) return leaf
     if (isHere) {
       replace(batch, leaf, firstKey, depth)

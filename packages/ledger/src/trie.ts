@@ -7,7 +7,7 @@
  * once, from the bottom up.
  */
 
-import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
+import { bytesToHex, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
 import { rlpScalar } from './rlp.ts'
 import {
   build,
@@ -23,13 +23,14 @@ import {
 import {
   type BranchNode,
   childAt,
+  type ExtensionNode,
   encodeNode,
   type LoadedNode,
   REF_BYTES,
   type TrieNode,
   withLoaded,
 } from './trie-node.ts'
-import { bytesOfNibbles, commonLength, compareNibbles, nibblesOf } from './trie-path.ts'
+import { bytesOfNibbles, commonLength, compareNibbles, endsWith, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
 export type { NewNode, ReplacedNode, TrieUpdate } from './trie-batch.ts'
@@ -63,12 +64,17 @@ export function openTrie(root: Hash, source: NodeSource): Trie {
  * @throws LedgerError LEDGER_TRIE_NODE_MISSING or of decoding, if the store is damaged
  */
 export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
-  let found: Uint8Array | undefined
-  walk(trie, nibblesOf(key), (node, rest) => {
-    if (node.kind === 'leaf') found = equalBytes(node.path, rest) ? node.value : undefined
-    else if (node.kind === 'branch' && rest.length === 0) found = node.value
-  })
-  return found
+  const nibbles = nibblesOf(key)
+  let node = loadRoot(trie)
+  let depth = 0
+  while (node !== undefined) {
+    if (node.kind === 'leaf') return endsWith(nibbles, depth, node.path) ? node.value : undefined
+    if (node.kind === 'branch' && depth === nibbles.length) return node.value
+    const step: number = node.kind === 'branch' ? 1 : node.path.length
+    node = nodeBelow(trie.source, node, nibbles, depth)
+    depth += step
+  }
+  return undefined
 }
 
 /**
@@ -78,10 +84,17 @@ export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
  */
 export function proveTrie(trie: Trie, key: Uint8Array): Uint8Array[] {
   const proof: Uint8Array[] = []
-  walk(trie, nibblesOf(key), (node) => {
+  const nibbles = nibblesOf(key)
+  let node = loadRoot(trie)
+  let depth = 0
+  while (node !== undefined) {
     // A copy, since the node may keep its encoding.
     if (node.ref?.length === REF_BYTES) proof.push(encodeNode(node).slice())
-  })
+    if (node.kind === 'leaf' || depth === nibbles.length) break
+    const step: number = node.kind === 'branch' ? 1 : node.path.length
+    node = nodeBelow(trie.source, node, nibbles, depth)
+    depth += step
+  }
   return proof
 }
 
@@ -181,27 +194,16 @@ function loadRoot(trie: Trie): LoadedNode | undefined {
   return loaded
 }
 
-/** Visits the nodes towards a key, root first; `rest` is the key from the node on. */
-function walk(
-  trie: Trie,
+/** The node that follows towards a key which goes on below this one. */
+function nodeBelow(
+  source: NodeSource,
+  node: BranchNode | ExtensionNode,
   key: Uint8Array,
-  visit: (node: LoadedNode, rest: Uint8Array) => void,
-): void {
-  let node = loadRoot(trie)
-  let depth = 0
-  while (node !== undefined) {
-    visit(node, key.subarray(depth))
-    if (node.kind === 'leaf') return
-    if (node.kind === 'branch') {
-      if (depth === key.length) return
-      node = loadChild(trie.source, node, key, depth)
-      depth += 1
-    } else {
-      if (commonLength(key, depth, node.path) < node.path.length) return
-      depth += node.path.length
-      node = loadOnly(trie.source, node, key, depth)
-    }
-  }
+  depth: number,
+): LoadedNode | undefined {
+  if (node.kind === 'branch') return loadChild(source, node, key, depth)
+  if (commonLength(key, depth, node.path) < node.path.length) return undefined
+  return loadOnly(source, node, key, depth + node.path.length)
 }
 
 /** `from` is what remains of the lower bound at this node; empty: everything is above it. */
