@@ -38,6 +38,11 @@ export function keccak256OfInput(size: number): Uint8Array {
   return memory.slice(at, at + 32)
 }
 
+/** The same, written to `out` at `to`. */
+export function hashInputInto(size: number, out: Uint8Array, to: number): void {
+  copyDigest(wasm.hash(size), out, to)
+}
+
 /** keccak256 of the bytes: 32 new bytes. */
 export function keccak256(bytes: Uint8Array): Uint8Array {
   const at = digest(bytes)
@@ -53,7 +58,10 @@ export function keccak256Hex(bytes: Uint8Array): Hash {
 /** keccak256 of the at most 54,400 bytes that the hex text stands for: 32 bytes, written at a place. */
 export function hashHexInto(text: Hex, out: Uint8Array, to: number): void {
   writeHex(text, keccakInput, 0)
-  const at = wasm.hash((text.length >> 1) - 1)
+  copyDigest(wasm.hash((text.length >> 1) - 1), out, to)
+}
+
+function copyDigest(at: number, out: Uint8Array, to: number): void {
   for (let i = 0; i < 32; i++) out[to + i] = memory[at + i]!
 }
 

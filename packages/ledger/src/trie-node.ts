@@ -13,7 +13,7 @@
  * bytes. Only a leaf that is a root has its own record.
  */
 
-import { keccak256, keccak256OfInput, keccakInput } from '@vellum/evm'
+import { hashInputInto, keccak256, keccakInput } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import {
   plainBytes,
@@ -177,7 +177,8 @@ export function childAt(node: BranchNode, nibble: number): TrieNode | undefined 
   const child = node.children?.[nibble]
   if (child !== undefined) return child
   const at = hashPosition(node.base!, node.baseMask, nibble)
-  const ref = node.base!.slice(at, at + REF_BYTES)
+  const ref = newRef()
+  for (let i = 0; i < REF_BYTES; i++) ref[i] = node.base![at + i]!
   if (((node.leafMask >> nibble) & 1) === 0) return { kind: 'stub', ref }
   const from = leafPosition(node.leaves!, node.leafMask, nibble)
   return decodeLeaf(node.leaves!, from, ref)
@@ -253,18 +254,42 @@ export function setRef(node: LoadedNode, isRoot: boolean): void {
     const total = rlpHeadSize(size) + size
     if (total <= keccakInput.length && (total >= REF_BYTES || isRoot)) {
       writeShort(keccakInput, 0, node, size)
-      node.ref = keccak256OfInput(total)
+      node.ref = hashOfInput(total)
       return
     }
   } else if (isPatched(node) && bitCount(node.changed) <= PATCHES_MAX) {
     const base = node.base!
     keccakInput.set(base)
     patch(keccakInput, node)
-    node.ref = keccak256OfInput(base.length)
+    node.ref = hashOfInput(base.length)
     return
   }
   const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
   node.ref = encoded.length < REF_BYTES && !isRoot ? encoded : keccak256(encoded)
+}
+
+/**
+ * Refs share buffers: an array of 32 bytes with one of its own takes 240 bytes, and some thousand
+ * are made a block. Few share one, as it stays as long as any of them.
+ */
+const SHARED_REFS = 32
+let shared = new Uint8Array(SHARED_REFS * REF_BYTES)
+let sharedUsed = 0
+
+/** 32 bytes for a ref. */
+function newRef(): Uint8Array {
+  if (sharedUsed === shared.length) {
+    shared = new Uint8Array(SHARED_REFS * REF_BYTES)
+    sharedUsed = 0
+  }
+  sharedUsed += REF_BYTES
+  return shared.subarray(sharedUsed - REF_BYTES, sharedUsed)
+}
+
+function hashOfInput(size: number): Uint8Array {
+  const ref = newRef()
+  hashInputInto(size, ref, 0)
+  return ref
 }
 
 /** True if a branch differs from its former encoding in hashes alone. */

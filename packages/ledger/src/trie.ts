@@ -8,7 +8,7 @@
  */
 
 import { bytesToHex, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
-import { rlpScalar } from './rlp.ts'
+import { encodeRlp, rlpScalar } from './rlp.ts'
 import {
   build,
   change,
@@ -164,8 +164,7 @@ export function unloadTrie(trie: Trie, depth: number): Trie {
 export function rootOfList(values: readonly Uint8Array[]): Hash {
   const pairs: Pair[] = []
   const push = (i: number): void => {
-    const index = i === 0 ? Uint8Array.of(0x80) : encodedIndex(i)
-    pairs.push({ key: nibblesOf(index), value: values[i]! })
+    pairs.push({ key: indexKey(i), value: values[i]! })
   }
   // The order of the encodings: 1 to 127 are themselves, 0 is 0x80, the others start above that.
   for (let i = 1; i < Math.min(values.length, 0x80); i++) push(i)
@@ -177,14 +176,15 @@ export function rootOfList(values: readonly Uint8Array[]): Hash {
   return bytesToHex(node.ref!)
 }
 
-function encodedIndex(i: number): Uint8Array {
-  const bytes = rlpScalar(i)
-  if (i < 0x80) return bytes
-  const out = new Uint8Array(bytes.length + 1)
-  out[0] = 0x80 + bytes.length
-  out.set(bytes, 1)
-  return out
+/** Nibbles of RLP of an index; those of usual lists are kept. */
+function indexKey(i: number): Uint8Array {
+  if (i >= INDEX_KEYS_MAX) return nibblesOf(encodeRlp(rlpScalar(i)))
+  indexKeys[i] ??= nibblesOf(encodeRlp(rlpScalar(i)))
+  return indexKeys[i]
 }
+
+const INDEX_KEYS_MAX = 4_096
+const indexKeys: Uint8Array[] = []
 
 function loadRoot(trie: Trie): LoadedNode | undefined {
   const { node } = trie.loaded
