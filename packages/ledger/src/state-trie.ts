@@ -4,7 +4,7 @@ import { type AccountChange, type Address, type Hash, hashHexInto, NO_BYTES } fr
 import { type Account, encodeAccount } from './account.ts'
 import type { Write } from './key-value.ts'
 import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
-import { KIND, readHeight, type Store, writeHeight } from './store.ts'
+import { CRC_BYTES, KIND, readHeight, type Store, writeHeight } from './store.ts'
 import {
   EMPTY_ROOT,
   type NewNode,
@@ -125,10 +125,10 @@ const NODE_HEIGHT_SIZE = 6
 
 /** The write of a node, with the height at which it was written. */
 export function writeNode(store: Store, owner: Uint8Array, node: NewNode, height: number): Write {
-  const value = new Uint8Array(NODE_HEIGHT_SIZE + node.record.length)
-  writeHeight(value, 0, height)
-  value.set(node.record, NODE_HEIGHT_SIZE)
-  return store.write(nodeKey(owner, node.path, node.hash), value)
+  const stored = new Uint8Array(NODE_HEIGHT_SIZE + node.record.length + CRC_BYTES)
+  writeHeight(stored, 0, height)
+  stored.set(node.record, NODE_HEIGHT_SIZE)
+  return store.writeInPlace(nodeKey(owner, node.path, node.hash), stored)
 }
 
 /** True if the node was not written again since it became obsolete at this height. */

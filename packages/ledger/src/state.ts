@@ -142,7 +142,7 @@ export function createState(options: StateOptions): State {
   let height = options.height
   let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
   let headView: StateView | undefined
-  /** Nodes of the current tries in memory: those that were read or made, less those replaced. */
+  /** Records of the current tries in memory: those that were read or made, less those replaced. */
   let nodesLoaded = 0
   const historic: Cache<number, TrieState> = createCache(LIMITS.cachedHistoricStates)
 
