@@ -16,10 +16,10 @@ export const LIMITS = {
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,
   /**
-   * Records of trie nodes in memory beyond which the lower ones are dropped. About 1,200 bytes each,
+   * Records of trie nodes in memory beyond which the lower ones are dropped. About 2,000 bytes each,
    * with their leaves.
    */
-  loadedTrieNodes: 150_000,
+  loadedTrieNodes: 120_000,
   /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */
