@@ -315,7 +315,8 @@ function patch(out: Uint8Array, { base, baseMask, changed, children }: BranchNod
  */
 export function recordOf(node: LoadedNode): Uint8Array {
   if (node.kind !== 'branch') return encodeNode(node)
-  const encoded = node.base !== undefined && node.changed === 0 ? node.base : settleBranch(node)
+  const former = isPatched(node) ? node.base : undefined
+  const encoded = former ?? settleBranch(node)
   let leafMask = 0
   let leafBytes = 0
   for (let bits = node.mask; bits !== 0; bits &= bits - 1) {
@@ -327,10 +328,12 @@ export function recordOf(node: LoadedNode): Uint8Array {
   if (leafMask === 0) {
     node.leaves = undefined
     node.leafMask = 0
-    return encoded
+    return node.changed === 0 ? encoded : settleBranch(node)
   }
   const record = new Uint8Array(encoded.length + leafBytes + MASK_BYTES)
   record.set(encoded)
+  if (former !== undefined) patch(record, node)
+  node.changed = 0
   let at = encoded.length
   for (let bits = leafMask; bits !== 0; bits &= bits - 1) {
     at = writeLeafAt(record, at, node, 31 - Math.clz32(bits & -bits))
