@@ -65,8 +65,8 @@ function applyEach(puts: readonly Put[], root: Hash): void {
   for (const [key, value] of puts) {
     const change = updateTrie(openTrie(trie.root, source), [{ key, value }])
     for (const { path, hash } of change.replaced) store.delete(place(path, hash))
-    for (const { path, hash, encoded } of takeNewNodes(change.trie)) {
-      store.set(place(path, hash), encoded)
+    for (const { path, hash, record } of takeNewNodes(change.trie)) {
+      store.set(place(path, hash), record)
     }
     trie = change.trie
     if (value === undefined) expected.delete(bytesToHex(key))

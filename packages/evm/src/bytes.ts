@@ -25,6 +25,10 @@ for (let i = 0; i < 16; i++) {
   NIBBLES['0123456789abcdef'.charCodeAt(i)] = i
   NIBBLES['0123456789ABCDEF'.charCodeAt(i)] = i
 }
+/** Up to here the codes of a text are put together in an array that is used again. */
+const SHORT_BYTES = 64
+/** Such arrays by the number of bytes: `0x` and room for the digits. */
+const shortCodes: number[][] = []
 /** Bytes converted by one call: its arguments lie on the stack. */
 const CHUNK_BYTES = 2_048
 
@@ -34,19 +38,29 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** `0x` and two lower-case digits a byte; `0x` for no bytes. */
 export function bytesToHex(bytes: Uint8Array): Hex {
+  const { length } = bytes
+  // Hashes and addresses: one string at once, of codes in an array that is used again.
+  if (length <= SHORT_BYTES) {
+    shortCodes[length] ??= [48, 120, ...new Array<number>(2 * length).fill(48)]
+    return hexOf(shortCodes[length], 2, bytes, 0, length) as Hex
+  }
   let text = '0x'
-  for (let from = 0; from < bytes.length; from += CHUNK_BYTES) {
-    const size = Math.min(CHUNK_BYTES, bytes.length - from)
-    // One string at once: joining digit by digit takes twice as long, and again as a map's key.
-    const codes: number[] = new Array(2 * size)
-    for (let i = 0; i < size; i++) {
-      const byte = bytes[from + i]!
-      codes[2 * i] = DIGITS[2 * byte]!
-      codes[2 * i + 1] = DIGITS[2 * byte + 1]!
-    }
-    text += String.fromCharCode.apply(null, codes)
+  for (let from = 0; from < length; from += CHUNK_BYTES) {
+    const size = Math.min(CHUNK_BYTES, length - from)
+    text += hexOf(new Array<number>(2 * size), 0, bytes, from, size)
   }
   return text as Hex
+}
+
+/** Text of the codes, of which those from `at` on are the digits of `size` bytes. */
+function hexOf(codes: number[], at: number, bytes: Uint8Array, from: number, size: number): string {
+  for (let i = 0; i < size; i++) {
+    const byte = bytes[from + i]!
+    codes[at + 2 * i] = DIGITS[2 * byte]!
+    codes[at + 2 * i + 1] = DIGITS[2 * byte + 1]!
+  }
+  // Joining digit by digit takes twice as long, and again as a map's key.
+  return String.fromCharCode.apply(null, codes)
 }
 
 /**
@@ -67,6 +81,14 @@ export function hexToBytes(text: string): Uint8Array {
   }
   if (seen > 15) throw new RangeError('hex text must hold only the digits 0-9 and a-f')
   return bytes
+}
+
+/** Writes the bytes of well-formed hex text, as `Hash` and `Address` are, at a place. */
+export function writeHex(text: Hex, out: Uint8Array, at: number): void {
+  const size = (text.length >> 1) - 1
+  for (let i = 0; i < size; i++) {
+    out[at + i] = (NIBBLES[text.charCodeAt(2 * i + 2)]! << 4) | NIBBLES[text.charCodeAt(2 * i + 3)]!
+  }
 }
 
 /** Unsigned big-endian integer of any number of bytes; 0n for none. */

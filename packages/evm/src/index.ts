@@ -10,6 +10,7 @@ export {
   type Hex,
   hexToBytes,
   NO_BYTES,
+  writeHex,
   ZERO_ADDRESS,
   ZERO_HASH,
 } from './bytes.ts'
@@ -28,7 +29,14 @@ export { delegateOf, delegationTo } from './delegation.ts'
 export { EvmError, type EvmErrorCode } from './error.ts'
 export { createEvm, type Evm, type EvmOptions } from './evm.ts'
 export { FORKS, type Fork, isAtLeast } from './fork.ts'
-export { keccak256, keccak256Hex } from './keccak.ts'
+export {
+  hashHexInto,
+  hashInputInto,
+  keccak256,
+  keccak256Hex,
+  keccak256OfInput,
+  keccakInput,
+} from './keccak.ts'
 export { opcodeName } from './opcodes.ts'
 export {
   type Precompile,

@@ -3,8 +3,8 @@
  * the permutation is made of; the source is `engine/keccak.ts`.
  */
 
-import type { Hash } from './bytes.ts'
-import { bytesToHex } from './bytes.ts'
+import type { Hash, Hex } from './bytes.ts'
+import { bytesToHex, writeHex } from './bytes.ts'
 import { WASM_BASE64 } from './hash.generated.ts'
 import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 
@@ -29,6 +29,20 @@ const CHUNK_BYTES = 54_400
 /** Up to here a plain loop copies faster than `set`. */
 const LOOP_BYTES_MAX = 40
 
+/** Where a caller may put together what `keccak256OfInput` hashes. Every other hash uses it, too. */
+export const keccakInput: Uint8Array = memory.subarray(INPUT_AT, INPUT_AT + CHUNK_BYTES)
+
+/** keccak256 of the first bytes of `keccakInput`: 32 new bytes. */
+export function keccak256OfInput(size: number): Uint8Array {
+  const at = wasm.hash(size)
+  return memory.slice(at, at + 32)
+}
+
+/** The same, written to `out` at `to`. */
+export function hashInputInto(size: number, out: Uint8Array, to: number): void {
+  copyDigest(wasm.hash(size), out, to)
+}
+
 /** keccak256 of the bytes: 32 new bytes. */
 export function keccak256(bytes: Uint8Array): Uint8Array {
   const at = digest(bytes)
@@ -39,6 +53,16 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
 export function keccak256Hex(bytes: Uint8Array): Hash {
   const at = digest(bytes)
   return bytesToHex(memory.subarray(at, at + 32))
+}
+
+/** keccak256 of the at most 54,400 bytes that the hex text stands for: 32 bytes, written at a place. */
+export function hashHexInto(text: Hex, out: Uint8Array, to: number): void {
+  writeHex(text, keccakInput, 0)
+  copyDigest(wasm.hash((text.length >> 1) - 1), out, to)
+}
+
+function copyDigest(at: number, out: Uint8Array, to: number): void {
+  for (let i = 0; i < 32; i++) out[to + i] = memory[at + i]!
 }
 
 function digest(bytes: Uint8Array): number {

@@ -30,9 +30,36 @@ export function wordKey(hash: Hash): WordKey {
   return wordKeyOf(hash)
 }
 
+/** Where integers are turned into keys and back. Least significant first, as keys are. */
+const units = new Uint16Array(16)
+const parts = new BigUint64Array(units.buffer)
+
 /** Key of an integer from 0 to 2^256 - 1. */
 export function wordKeyOfBigInt(value: bigint): WordKey {
-  return value === 0n ? ZERO_WORD : wordKeyOf(`0x${value.toString(16).padStart(64, '0')}`)
+  if (value === 0n) return ZERO_WORD
+  parts[0] = value
+  const high = value >> 64n
+  parts[1] = high
+  parts[2] = high === 0n ? 0n : high >> 64n
+  parts[3] = high === 0n ? 0n : high >> 128n
+  return String.fromCharCode(
+    units[0]!,
+    units[1]!,
+    units[2]!,
+    units[3]!,
+    units[4]!,
+    units[5]!,
+    units[6]!,
+    units[7]!,
+    units[8]!,
+    units[9]!,
+    units[10]!,
+    units[11]!,
+    units[12]!,
+    units[13]!,
+    units[14]!,
+    units[15]!,
+  )
 }
 
 export function addressOfKey(key: AddressKey): Address {
@@ -45,10 +72,17 @@ export function hashOfKey(key: WordKey): Hash {
 
 export function bigIntOfKey(key: WordKey): bigint {
   if (key === ZERO_WORD) return 0n
-  for (let i = 3; i < 16; i++) if (key.charCodeAt(i) !== 0) return BigInt(hexOf(key))
-  return BigInt(
-    key.charCodeAt(0) + key.charCodeAt(1) * 0x1_0000 + key.charCodeAt(2) * 0x1_0000_0000,
-  )
+  let last = 15
+  while (key.charCodeAt(last) === 0) last -= 1
+  if (last < 3) {
+    return BigInt(
+      key.charCodeAt(0) + key.charCodeAt(1) * 0x1_0000 + key.charCodeAt(2) * 0x1_0000_0000,
+    )
+  }
+  for (let i = 0; i < 16; i++) units[i] = key.charCodeAt(i)
+  let value = parts[last >> 2]!
+  for (let i = (last >> 2) - 1; i >= 0; i--) value = (value << 64n) | parts[i]!
+  return value
 }
 
 // Strings are made by `fromCharCode` with all arguments written out: V8 compiles that to a plain

@@ -1,7 +1,14 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bytesToHex, keccak256, keccak256Hex } from '../src/index.ts'
+import {
+  bytesToHex,
+  hashHexInto,
+  keccak256,
+  keccak256Hex,
+  keccak256OfInput,
+  keccakInput,
+} from '../src/index.ts'
 
 test('keccak256: of nothing is the hash that accounts without code have', () => {
   expect(keccak256Hex(new Uint8Array(0))).toBe(
@@ -36,4 +43,15 @@ test('keccak256: each digest is its own array', () => {
   const before = bytesToHex(first)
   keccak256(new Uint8Array(2))
   expect(bytesToHex(first)).toBe(before)
+})
+
+test('hashHexInto and keccak256OfInput are keccak256 of the same bytes', () => {
+  for (const size of [0, 1, 20, 32, 135, 136, 137, 600]) {
+    const bytes = Uint8Array.from({ length: size }, (_, i) => i * 7)
+    const out = new Uint8Array(40)
+    hashHexInto(bytesToHex(bytes), out, 3)
+    expect(out).toEqual(Uint8Array.of(0, 0, 0, ...keccak256(bytes), 0, 0, 0, 0, 0))
+    keccakInput.set(bytes)
+    expect(keccak256OfInput(size)).toEqual(keccak256(bytes))
+  }
 })

@@ -34,7 +34,7 @@ function measureUpdates(accounts: number): void {
       for (let i = from; i < Math.min(accounts, from + 50_000); i++) updates.push(update(i, 0))
       const change = updateTrie(trie, updates)
       for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-      for (const { hash, encoded } of takeNewNodes(change.trie)) nodes.set(shortKey(hash), encoded)
+      for (const { hash, record } of takeNewNodes(change.trie)) nodes.set(shortKey(hash), record)
       trie = unloadTrie(change.trie, 4)
     }
   })
@@ -60,7 +60,7 @@ function measureUpdates(accounts: number): void {
     const taken = takeNewNodes(change.trie)
     written += taken.length
     for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-    for (const { hash, encoded } of taken) nodes.set(shortKey(hash), encoded)
+    for (const { hash, record } of taken) nodes.set(shortKey(hash), record)
     unloading.push(timed(() => (trie = unloadTrie(change.trie, 4))))
   }
   report(`trie.update accounts=${accounts} batch=${BATCH} loaded=4`, inMemory)

@@ -2,16 +2,15 @@
 
 import {
   type AccountRecord,
-  bigIntToMinimalBytes,
   bytesToBigInt,
   bytesToHex,
   type Hash,
-  hexToBytes,
   keccak256Hex,
   NO_BYTES,
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import { decodeRlp, encodeRlp } from './rlp.ts'
+import { decodeRlp } from './rlp.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 
 export const EMPTY_CODE_HASH: Hash = keccak256Hex(NO_BYTES)
 
@@ -21,13 +20,15 @@ export interface Account extends AccountRecord {
 
 /** RLP of [nonce, balance, storageRoot, codeHash]. */
 export function encodeAccount(account: Account): Uint8Array {
-  return encodeRlp([
-    bigIntToMinimalBytes(account.nonce),
-    bigIntToMinimalBytes(account.balance),
-    hexToBytes(account.storageRoot),
-    hexToBytes(account.codeHash),
-  ])
+  writer.hex(account.codeHash)
+  writer.hex(account.storageRoot)
+  writer.integer(account.balance)
+  writer.integer(account.nonce)
+  writer.closeList(0)
+  return writer.take()
 }
+
+const writer: RlpWriter = createRlpWriter()
 
 /** @throws LedgerError LEDGER_RLP_INVALID if the bytes are not an account */
 export function decodeAccount(bytes: Uint8Array): Account {

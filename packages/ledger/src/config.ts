@@ -15,8 +15,11 @@ export const LIMITS = {
   flushChanges: 30_000,
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,
-  /** Trie nodes in memory beyond which the lower ones are dropped. About 600 bytes each. */
-  loadedTrieNodes: 300_000,
+  /**
+   * Records of trie nodes in memory beyond which the lower ones are dropped. About 2,000 bytes each,
+   * with their leaves.
+   */
+  loadedTrieNodes: 120_000,
   /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */

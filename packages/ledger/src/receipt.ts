@@ -1,17 +1,9 @@
 /** Receipts, logs and their bloom filter (yellow paper 4.3.1, EIP-658, EIP-2718). */
 
-import { bytesToHex, concatBytes, type Hash, hexToBytes, keccak256, type Log } from '@vellum/evm'
+import { bytesToHex, type Hash, type Hex, hashHexInto, keccak256, type Log } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import {
-  decodeRlp,
-  encodeRlp,
-  type RlpItem,
-  rlpBigInt,
-  rlpBytes,
-  rlpFixed,
-  rlpList,
-  rlpScalar,
-} from './rlp.ts'
+import { decodeRlp, type RlpItem, rlpBigInt, rlpBytes, rlpFixed, rlpList } from './rlp.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 import type { TransactionType } from './transaction.ts'
 
 export type { Log } from '@vellum/evm'
@@ -27,25 +19,43 @@ export interface Receipt {
   readonly logs: readonly Log[]
 }
 
+const writer: RlpWriter = createRlpWriter()
+
 /** Bytes of a bloom filter: 2,048 bits. */
 export const BLOOM_BYTES = 256
 
 /** EIP-2718 bytes of a receipt: what the receipts root commits to. */
 export function encodeReceipt(receipt: Receipt): Uint8Array {
-  const status =
-    typeof receipt.status === 'number' ? rlpScalar(receipt.status) : hexToBytes(receipt.status)
-  const payload = encodeRlp([
-    status,
-    rlpScalar(receipt.cumulativeGasUsed),
-    receipt.logsBloom,
-    receipt.logs.map(logItem),
-  ])
-  return receipt.type === 0 ? payload : concatBytes(Uint8Array.of(receipt.type), payload)
+  const logs = writer.size()
+  writeLogs(receipt.logs)
+  writer.closeList(logs)
+  writer.string(receipt.logsBloom)
+  writer.integer(receipt.cumulativeGasUsed)
+  if (typeof receipt.status === 'number') writer.integer(receipt.status)
+  else writer.hex(receipt.status)
+  writer.closeList(0)
+  if (receipt.type !== 0) writer.byte(receipt.type)
+  return writer.take()
 }
 
 /** RLP of a list of logs. */
 export function encodeLogs(logs: readonly Log[]): Uint8Array {
-  return encodeRlp(logs.map(logItem))
+  writeLogs(logs)
+  writer.closeList(0)
+  return writer.take()
+}
+
+function writeLogs(logs: readonly Log[]): void {
+  for (let i = logs.length - 1; i >= 0; i--) {
+    const { address, topics, data } = logs[i]!
+    const end = writer.size()
+    writer.string(data)
+    const topicsEnd = writer.size()
+    for (let j = topics.length - 1; j >= 0; j--) writer.hex(topics[j]!)
+    writer.closeList(topicsEnd)
+    writer.hex(address)
+    writer.closeList(end)
+  }
 }
 
 /**
@@ -71,30 +81,53 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
 export function bloomOfLogs(logs: readonly Log[]): Uint8Array {
   const bloom = new Uint8Array(BLOOM_BYTES)
   for (const log of logs) {
-    addToBloom(bloom, hexToBytes(log.address))
-    for (const topic of log.topics) addToBloom(bloom, hexToBytes(topic))
+    setBits(bloom, knownBits(log.address))
+    for (const topic of log.topics) setBits(bloom, knownBits(topic))
   }
   return bloom
 }
 
-/** Sets the three bits of an address or topic in the filter. */
-export function addToBloom(bloom: Uint8Array, entry: Uint8Array): void {
-  const hash = keccak256(entry)
-  for (let i = 0; i < 6; i += 2) {
-    const bit = ((hash[i]! & 7) << 8) | hash[i + 1]!
-    bloom[BLOOM_BYTES - 1 - (bit >> 3)]! |= 1 << (bit & 7)
-  }
+type BloomBits = readonly [number, number, number]
+
+/** Bits of entries seen of late: events repeat their contract, their kind and the busy. */
+const known = new Map<Hex, BloomBits>()
+const KNOWN_MAX = 4_096
+const digest = new Uint8Array(32)
+
+function knownBits(entry: Hex): BloomBits {
+  const found = known.get(entry)
+  if (found !== undefined) return found
+  hashHexInto(entry, digest, 0)
+  const bits = bitsOf(digest)
+  if (known.size === KNOWN_MAX) known.clear()
+  known.set(entry, bits)
+  return bits
 }
 
-/** The bits of an address or topic, to test many filters against: hash once, look often. */
-export function bloomBits(entry: Uint8Array): readonly [number, number, number] {
-  const hash = keccak256(entry)
+function bitsOf(hash: Uint8Array): BloomBits {
   const bit = (i: number): number => ((hash[i]! & 7) << 8) | hash[i + 1]!
   return [bit(0), bit(2), bit(4)]
 }
 
+function setBits(bloom: Uint8Array, bits: BloomBits): void {
+  for (let i = 0; i < 3; i++) {
+    const bit = bits[i]!
+    bloom[BLOOM_BYTES - 1 - (bit >> 3)]! |= 1 << (bit & 7)
+  }
+}
+
+/** Sets the three bits of an address or topic in the filter. */
+export function addToBloom(bloom: Uint8Array, entry: Uint8Array): void {
+  setBits(bloom, bloomBits(entry))
+}
+
+/** The bits of an address or topic, to test many filters against: hash once, look often. */
+export function bloomBits(entry: Uint8Array): BloomBits {
+  return bitsOf(keccak256(entry))
+}
+
 /** False: the entry is surely not in the filter. True: it may be. */
-export function testBloom(bloom: Uint8Array, bits: readonly [number, number, number]): boolean {
+export function testBloom(bloom: Uint8Array, bits: BloomBits): boolean {
   for (const bit of bits) {
     if ((bloom[BLOOM_BYTES - 1 - (bit >> 3)]! & (1 << (bit & 7))) === 0) return false
   }
@@ -104,10 +137,6 @@ export function testBloom(bloom: Uint8Array, bits: readonly [number, number, num
 /** Adds all bits of `from` to `into`. */
 export function mergeBloom(into: Uint8Array, from: Uint8Array): void {
   for (let i = 0; i < BLOOM_BYTES; i++) into[i]! |= from[i]!
-}
-
-function logItem(log: Log): RlpItem {
-  return [hexToBytes(log.address), log.topics.map(hexToBytes), log.data]
 }
 
 function decodeLog(item: RlpItem): Log {

@@ -116,6 +116,14 @@ export function rlpListPositions(bytes: Uint8Array, from = 0): number[] {
 }
 
 /**
+ * Where the item ends that begins at `at`.
+ * @throws LedgerError LEDGER_RLP_INVALID if it is cut short or has a wrong head
+ */
+export function rlpItemEnd(bytes: Uint8Array, at: number): number {
+  return readHead(bytes, at, bytes.length)
+}
+
+/**
  * The encodings of items that follow one another without a list around them, as in a file of
  * blocks; views of the input.
  * @throws LedgerError LEDGER_RLP_INVALID if an item is cut short or has a wrong head
@@ -154,18 +162,40 @@ export function rlpBigInt(item: RlpItem | undefined, sizeMax: number, field: str
   if (size === 0) return 0n
   if (bytes[0] === 0) throw wrong(field, 'has leading zeros')
   if (size > sizeMax) throw wrong(field, `must fit ${sizeMax} bytes, has ${size}`)
-  if (size <= 6) return BigInt(smallNumber(bytes))
-  let value = 0n
-  let at = 0
-  // Whole 48-bit parts: far fewer BigInt steps than byte by byte.
-  const head = size % 6
-  if (head > 0) {
-    value = BigInt(smallNumber(bytes.subarray(0, head)))
-    at = head
-  }
-  for (; at < size; at += 6)
-    value = (value << 48n) | BigInt(smallNumber(bytes.subarray(at, at + 6)))
-  return value
+  return bigIntAt(bytes, 0, size)
+}
+
+/**
+ * `rlpBigInt` of the item that lies between two positions of `rlpListPositions`, without a view of it.
+ * @throws LedgerError as `rlpBigInt`
+ */
+export function rlpBigIntAt(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  sizeMax: number,
+  field: string,
+): bigint {
+  const start = stringStart(bytes, from, field)
+  const size = to - start
+  if (size === 0) return 0n
+  if (bytes[start] === 0) throw wrong(field, 'has leading zeros')
+  if (size > sizeMax) throw wrong(field, `must fit ${sizeMax} bytes, has ${size}`)
+  return bigIntAt(bytes, start, to)
+}
+
+/** `rlpBytes` of the item that lies between two positions: a view of its bytes. */
+export function rlpBytesAt(bytes: Uint8Array, from: number, to: number, field: string): Uint8Array {
+  return bytes.subarray(stringStart(bytes, from, field), to)
+}
+
+/** Where the bytes of a string begin whose head at `from` was read before. */
+function stringStart(bytes: Uint8Array, from: number, field: string): number {
+  const first = bytes[from]!
+  if (first < 0x80) return from
+  if (first < 0xb8) return from + 1
+  if (first < 0xc0) return from + 1 + first - 0xb7
+  throw wrong(field, 'must be a byte string')
 }
 
 /**
@@ -218,7 +248,7 @@ function readHead(bytes: Uint8Array, at: number, limit: number): number {
     if (headStart > limit) throw invalid('a length is cut short', at)
     if (bytes[at + 1] === 0) throw invalid('a length has leading zeros', at)
     if (length > 6) throw invalid('a length is out of range', at)
-    size = smallNumber(bytes.subarray(at + 1, headStart))
+    size = smallNumber(bytes, at + 1, headStart)
     if (size < 56) throw invalid('a short length has a long form', at)
   }
   const end = headStart + size
@@ -257,9 +287,26 @@ function splitRange(bytes: Uint8Array, start: number, end: number): Uint8Array[]
 }
 
 /** Big-endian number of at most six bytes. */
-function smallNumber(bytes: Uint8Array): number {
+function smallNumber(bytes: Uint8Array, from: number, to: number): number {
   let value = 0
-  for (let i = 0; i < bytes.length; i++) value = value * 256 + bytes[i]!
+  for (let i = from; i < to; i++) value = value * 256 + bytes[i]!
+  return value
+}
+
+/** Where wide integers are put together, least significant byte first. */
+const wideBytes = new Uint8Array(32)
+const wideParts = new BigUint64Array(wideBytes.buffer)
+
+/** Big-endian integer of the bytes from `from` to `to`. */
+function bigIntAt(bytes: Uint8Array, from: number, to: number): bigint {
+  const size = to - from
+  if (size <= 6) return BigInt(smallNumber(bytes, from, to))
+  if (size > 32) throw new Error('assertion: integers have at most 32 bytes')
+  for (let i = 0; i < size; i++) wideBytes[i] = bytes[to - 1 - i]!
+  wideBytes.fill(0, size)
+  // Whole 64-bit parts: far fewer BigInt steps than byte by byte.
+  let value = 0n
+  for (let i = (size - 1) >> 3; i >= 0; i--) value = (value << 64n) | wideParts[i]!
   return value
 }
 

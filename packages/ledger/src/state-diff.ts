@@ -6,24 +6,21 @@
 import {
   type AccountChange,
   type Address,
-  bigIntToMinimalBytes,
   bytesToBigInt,
   bytesToHex,
   type Hash,
-  hexToBytes,
   NO_BYTES,
 } from '@vellum/evm'
 import {
   decodeRlp,
-  encodeRlp,
   type RlpItem,
   rlpBigInt,
   rlpBytes,
   rlpFixed,
   rlpList,
   rlpNumber,
-  rlpScalar,
 } from './rlp.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 
 export interface StateDiff {
   /** The height whose tries are on disk, from which this block is reached by diffs. */
@@ -33,8 +30,14 @@ export interface StateDiff {
 
 /** RLP of [base, [[address, account, cleared, [[slot, value]...]]...]]. */
 export function encodeDiff({ base, accounts }: StateDiff): Uint8Array {
-  return encodeRlp([rlpScalar(base), accounts.map(changeItem)])
+  for (let i = accounts.length - 1; i >= 0; i--) writeChange(accounts[i]!)
+  writer.closeList(0)
+  writer.integer(base)
+  writer.closeList(0)
+  return writer.take()
 }
+
+const writer: RlpWriter = createRlpWriter()
 
 /** @throws LedgerError LEDGER_RLP_INVALID if the bytes are not a diff */
 export function decodeDiff(bytes: Uint8Array): StateDiff {
@@ -45,15 +48,27 @@ export function decodeDiff(bytes: Uint8Array): StateDiff {
   }
 }
 
-function changeItem({ address, account, storageCleared, slots }: AccountChange): RlpItem {
-  return [
-    hexToBytes(address),
-    account === undefined
-      ? NO_BYTES
-      : [rlpScalar(account.nonce), rlpScalar(account.balance), hexToBytes(account.codeHash)],
-    rlpScalar(storageCleared ? 1 : 0),
-    Array.from(slots, ([slot, value]) => [hexToBytes(slot), bigIntToMinimalBytes(value)]),
-  ]
+function writeChange({ address, account, storageCleared, slots }: AccountChange): void {
+  const end = writer.size()
+  const keys = Array.from(slots.keys())
+  for (let i = keys.length - 1; i >= 0; i--) {
+    const slotEnd = writer.size()
+    writer.integer(slots.get(keys[i]!)!)
+    writer.hex(keys[i]!)
+    writer.closeList(slotEnd)
+  }
+  writer.closeList(end)
+  writer.integer(storageCleared ? 1 : 0)
+  if (account === undefined) writer.string(NO_BYTES)
+  else {
+    const accountEnd = writer.size()
+    writer.hex(account.codeHash)
+    writer.integer(account.balance)
+    writer.integer(account.nonce)
+    writer.closeList(accountEnd)
+  }
+  writer.hex(address)
+  writer.closeList(end)
 }
 
 function decodeChange(item: RlpItem): AccountChange {

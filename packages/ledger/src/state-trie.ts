@@ -1,17 +1,10 @@
 /** The tries of a state: where their nodes lie on disk, and what a block's changes make of them. */
 
-import {
-  type AccountChange,
-  type Address,
-  bigIntToMinimalBytes,
-  hexToBytes,
-  keccak256,
-  NO_BYTES,
-} from '@vellum/evm'
+import { type AccountChange, type Address, type Hash, hashHexInto, NO_BYTES } from '@vellum/evm'
 import { type Account, encodeAccount } from './account.ts'
 import type { Write } from './key-value.ts'
-import { encodeRlp } from './rlp.ts'
-import { KIND, readHeight, type Store, writeHeight } from './store.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
+import { CRC_BYTES, KIND, readHeight, type Store, writeHeight } from './store.ts'
 import {
   EMPTY_ROOT,
   type NewNode,
@@ -74,7 +67,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   for (const change of changes) {
     const { address } = change
     const former = before.account(address)
-    const owner = former?.owner ?? keccak256(hexToBytes(address))
+    const owner = former?.owner ?? placeOf(address)
     let storage =
       former === undefined || former.storageRoot === EMPTY_ROOT
         ? undefined
@@ -87,9 +80,7 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
     if (change.account !== undefined && change.slots.size > 0) {
       const slotUpdates: TrieUpdate[] = []
       for (const [slot, value] of change.slots) {
-        const place = keccak256(hexToBytes(slot))
-        const encoded = value === 0n ? undefined : encodeRlp(bigIntToMinimalBytes(value))
-        slotUpdates.push({ key: place, value: encoded })
+        slotUpdates.push({ key: placeOf(slot), value: encodeSlot(value) })
         slots.push({ name: address + slot, value })
       }
       const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
@@ -107,6 +98,22 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
   return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, replaced }
 }
 
+/** Where a slot or an account is in its trie: keccak256 of its key. 32 new bytes. */
+export function placeOf(key: Hash | Address): Uint8Array {
+  const place = new Uint8Array(32)
+  hashHexInto(key, place, 0)
+  return place
+}
+
+const writer: RlpWriter = createRlpWriter()
+
+/** A slot's leaf; undefined for none. */
+function encodeSlot(value: bigint): Uint8Array | undefined {
+  if (value === 0n) return undefined
+  writer.integer(value)
+  return writer.take()
+}
+
 /** Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes. */
 export function storedNodes(store: Store, owner: Uint8Array): NodeSource {
   return {
@@ -118,10 +125,25 @@ const NODE_HEIGHT_SIZE = 6
 
 /** The write of a node, with the height at which it was written. */
 export function writeNode(store: Store, owner: Uint8Array, node: NewNode, height: number): Write {
-  const value = new Uint8Array(NODE_HEIGHT_SIZE + node.encoded.length)
-  writeHeight(value, 0, height)
-  value.set(node.encoded, NODE_HEIGHT_SIZE)
-  return store.write(nodeKey(owner, node.path, node.hash), value)
+  const stored = room(NODE_HEIGHT_SIZE + node.record.length + CRC_BYTES)
+  writeHeight(stored, 0, height)
+  stored.set(node.record, NODE_HEIGHT_SIZE)
+  return store.writeInPlace(nodeKey(owner, node.path, node.hash), stored)
+}
+
+/** What is written takes its bytes from one buffer after the other: each of its own would cost a microsecond. */
+const ROOM_BYTES = 65_536
+let roomBuffer = new Uint8Array(0)
+let roomUsed = 0
+
+function room(size: number): Uint8Array {
+  if (size > ROOM_BYTES) return new Uint8Array(size)
+  if (roomUsed + size > roomBuffer.length) {
+    roomBuffer = new Uint8Array(ROOM_BYTES)
+    roomUsed = 0
+  }
+  roomUsed += size
+  return roomBuffer.subarray(roomUsed - size, roomUsed)
 }
 
 /** True if the node was not written again since it became obsolete at this height. */

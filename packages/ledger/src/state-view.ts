@@ -1,18 +1,10 @@
 /** States for reading: accounts, slots, code and proofs at one root. */
 
-import {
-  type Address,
-  bytesToBigInt,
-  type Hash,
-  hexToBytes,
-  keccak256,
-  NO_BYTES,
-  type WorldReader,
-} from '@vellum/evm'
+import { type Address, bytesToBigInt, type Hash, NO_BYTES, type WorldReader } from '@vellum/evm'
 import { type Account, decodeAccount } from './account.ts'
 import { decodeRlp, rlpBytes } from './rlp.ts'
 import type { StateDiff } from './state-diff.ts'
-import { applyChanges, type StoredAccount, type TrieState } from './state-trie.ts'
+import { applyChanges, placeOf, type StoredAccount, type TrieState } from './state-trie.ts'
 import { EMPTY_ROOT, getTrie, type NodeSource, openTrie, proveTrie, type Trie } from './trie.ts'
 
 /** EIP-1186: an account and some of its slots with the trie nodes that prove them. */
@@ -64,11 +56,11 @@ export function createView(root: Hash, reader: StoredReader, tries: () => TrieSt
       const found = account(address)
       const holder = found?.storageRoot === EMPTY_ROOT ? undefined : found
       const storage = slots.map((slot): StorageProof => {
-        const place = keccak256(hexToBytes(slot))
+        const place = placeOf(slot)
         const proof = holder ? proveTrie(storageTrie(holder), place) : []
         return { slot, value: reader.storage(address, slot), proof }
       })
-      const accountProof = proveTrie(trie, keccak256(hexToBytes(address)))
+      const accountProof = proveTrie(trie, placeOf(address))
       return { address, account: found, accountProof, storage }
     },
   }
@@ -85,7 +77,7 @@ export function storedTries(nodes: (owner: Uint8Array) => NodeSource, root: Hash
     trie,
     nodes,
     account: (address) => {
-      const owner = keccak256(hexToBytes(address))
+      const owner = placeOf(address)
       const leaf = getTrie(trie, owner)
       return leaf && { ...decodeAccount(leaf), address, owner }
     },
@@ -122,7 +114,7 @@ export function trieReader(tries: TrieState, code: (codeHash: Hash) => Uint8Arra
     storage: (address, slot) => {
       const holder = tries.account(address)
       if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
-      const leaf = getTrie(tries.storageTrie(holder), keccak256(hexToBytes(slot)))
+      const leaf = getTrie(tries.storageTrie(holder), placeOf(slot))
       return leaf === undefined ? 0n : bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
     },
     hasStorage: (address) => (tries.account(address)?.storageRoot ?? EMPTY_ROOT) !== EMPTY_ROOT,

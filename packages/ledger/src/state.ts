@@ -19,7 +19,6 @@ import {
   bytesToHex,
   type Hash,
   hexToBytes,
-  keccak256,
   NO_BYTES,
   type WorldChanges,
 } from '@vellum/evm'
@@ -35,6 +34,7 @@ import {
   applyChanges,
   isStillObsolete,
   nodeKey,
+  placeOf,
   type StoredAccount,
   storedNodes,
   type TrieState,
@@ -142,7 +142,7 @@ export function createState(options: StateOptions): State {
   let height = options.height
   let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
   let headView: StateView | undefined
-  /** Nodes of the current tries in memory: those that were read or made, less those replaced. */
+  /** Records of the current tries in memory: those that were read or made, less those replaced. */
   let nodesLoaded = 0
   const historic: Cache<number, TrieState> = createCache(LIMITS.cachedHistoricStates)
 
@@ -160,7 +160,7 @@ export function createState(options: StateOptions): State {
   function account(address: Address): StoredAccount | undefined {
     const known = accounts.get(address)
     if (known !== undefined) return known === ABSENT ? undefined : known
-    const owner = keccak256(hexToBytes(address))
+    const owner = placeOf(address)
     const leaf = getTrie(trie, owner)
     const found = leaf && { ...decodeAccount(leaf), address, owner }
     accounts.set(address, found ?? ABSENT)
@@ -185,7 +185,7 @@ export function createState(options: StateOptions): State {
     const name = address + slot
     const known = slots.get(name)
     if (known !== undefined) return known
-    const leaf = getTrie(storageTrie(holder), keccak256(hexToBytes(slot)))
+    const leaf = getTrie(storageTrie(holder), placeOf(slot))
     const value = leaf === undefined ? 0n : bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
     slots.set(name, value)
     return value

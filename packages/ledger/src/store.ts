@@ -16,7 +16,7 @@ import { LedgerError } from './error.ts'
 import type { KeyValue, Write } from './key-value.ts'
 
 /** Layout of records. A store of another version is refused, never guessed at. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** CRC-32 (IEEE 802.3) of the bytes, continuing from the CRC of what came before. */
 export type Crc32 = (bytes: Uint8Array, before?: number) => number
@@ -41,7 +41,7 @@ export const KIND = {
   transaction: 0x74,
   /** code hash -> code. */
   code: 0x63,
-  /** path, hash -> height of writing and RLP of a node of the account trie. */
+  /** path, hash -> height of writing and record (trie-node.ts) of a node of the account trie. */
   node: 0x6e,
   /** keccak(address), path, hash -> the same of a node of that account's storage trie. */
   storageNode: 0x4e,
@@ -126,6 +126,8 @@ export interface Store {
   mustRead(key: Uint8Array, what: string): Uint8Array
   /** The change that sets (or, without value, deletes) a record, checksum included. */
   write(key: Uint8Array, value: Uint8Array | undefined): Write
+  /** The same without a copy: the last `CRC_BYTES` of `stored` are room for the checksum. */
+  writeInPlace(key: Uint8Array, stored: Uint8Array): Write
   /** What the store is; undefined for an empty one. @throws LEDGER_STORE_SCHEMA */
   meta(): StoreMeta | undefined
   head(): HeadRecord | undefined
@@ -133,6 +135,9 @@ export interface Store {
   writeHead(head: HeadRecord): Write
   readonly disk: KeyValue
 }
+
+/** Behind every value. */
+export const CRC_BYTES = 4
 
 const META_KEY = keyOf(KIND.meta)
 const HEAD_KEY = keyOf(KIND.head)
@@ -142,7 +147,7 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
   function read(key: Uint8Array): Uint8Array | undefined {
     const stored = disk.get(key)
     if (stored === undefined) return undefined
-    const size = stored.length - 4
+    const size = stored.length - CRC_BYTES
     if (size < 0) throw damaged(key, 'is shorter than its checksum')
     const value = stored.subarray(0, size)
     const crc =
@@ -157,13 +162,18 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
 
   function write(key: Uint8Array, value: Uint8Array | undefined): Write {
     if (value === undefined) return { key, value }
-    const crc = crc32(value, crc32(key))
-    const stored = new Uint8Array(value.length + 4)
+    const stored = new Uint8Array(value.length + CRC_BYTES)
     stored.set(value)
-    stored[value.length] = crc >>> 24
-    stored[value.length + 1] = crc >>> 16
-    stored[value.length + 2] = crc >>> 8
-    stored[value.length + 3] = crc
+    return writeInPlace(key, stored)
+  }
+
+  function writeInPlace(key: Uint8Array, stored: Uint8Array): Write {
+    const at = stored.length - CRC_BYTES
+    const crc = crc32(stored.subarray(0, at), crc32(key))
+    stored[at] = crc >>> 24
+    stored[at + 1] = crc >>> 16
+    stored[at + 2] = crc >>> 8
+    stored[at + 3] = crc
     return { key, value: stored }
   }
 
@@ -171,6 +181,7 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
     disk,
     read,
     write,
+    writeInPlace,
     mustRead: (key, what) => {
       const value = read(key)
       if (value === undefined) throw damaged(key, `is missing: ${what}`)

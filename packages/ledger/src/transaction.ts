@@ -13,6 +13,8 @@ import {
   hexToBytes,
   keccak256,
   keccak256Hex,
+  keccak256OfInput,
+  keccakInput,
   NO_BYTES,
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
@@ -22,7 +24,8 @@ import {
   plainBytes,
   type RlpItem,
   rlpBigInt,
-  rlpBytes,
+  rlpBigIntAt,
+  rlpBytesAt,
   rlpFixed,
   rlpHeadSize,
   rlpList,
@@ -101,6 +104,11 @@ export interface SignedTransaction extends UnrecoveredTransaction {
 /** Who signed a 32-byte hash; undefined if nobody could have. The crypto module provides it. */
 export interface SenderRecovery {
   recover(hash: Uint8Array, signature: Signature): Address | undefined
+  /**
+   * The same for r and s as 64 bytes, where they are bytes already.
+   * @param yParity 0 or 1
+   */
+  recoverBytes?(hash: Uint8Array, rs: Uint8Array, yParity: number): Address | undefined
 }
 
 /** Signs a 32-byte hash with a 32-byte private key, low s. The crypto module provides it. */
@@ -121,6 +129,8 @@ export interface BlobSidecar {
 }
 
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+/** EIP-2. */
+const S_MAX = CURVE_ORDER / 2n
 const UINT256_LIMIT = 1n << 256n
 const NONCE_MAX = (1n << 64n) - 2n
 const BLOB_BYTES = 131_072
@@ -138,8 +148,7 @@ const FIELD_COUNTS = [9, 11, 12, 14, 13] as const
 export function decodeTransaction(input: Uint8Array): UnrecoveredTransaction {
   const bytes = plainBytes(input)
   const type = typeOf(bytes)
-  const payload = type === 0 ? bytes : bytes.subarray(1)
-  return fromFields(type, rlpList(decodeRlp(payload), 'transaction'), bytes)
+  return fromFields(type, bytes)
 }
 
 /**
@@ -163,7 +172,7 @@ export function decodePooledBlobTransaction(
   }
   const body = rlpList(items[0], 'transaction')
   const encoded = concatBytes(bytes.subarray(0, 1), encodeRlp(body))
-  const transaction = fromFields(3, body, encoded)
+  const transaction = fromFields(3, encoded)
   const rest = items.slice(version + 1)
   const sidecar: BlobSidecar = {
     version,
@@ -221,11 +230,13 @@ export function signingBytes(transaction: Transaction): Uint8Array {
 
 /** The 32 bytes that the sender signs. */
 export function signingHash(transaction: Transaction | UnrecoveredTransaction): Uint8Array {
-  return keccak256('encoded' in transaction ? unsignedPart(transaction) : signingBytes(transaction))
+  return 'encoded' in transaction
+    ? unsignedPartHash(transaction)
+    : keccak256(signingBytes(transaction))
 }
 
-/** What `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
-function unsignedPart({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
+/** Hash of what `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
+function unsignedPartHash({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
   const envelope = type === 0 ? 0 : 1
   const positions = rlpListPositions(encoded, envelope)
   const fields = encoded.subarray(positions[0], positions[positions.length - 1 - SIGNATURE_ITEMS])
@@ -233,13 +244,29 @@ function unsignedPart({ type, chainId, encoded }: UnrecoveredTransaction): Uint8
     type === 0 && chainId !== undefined
       ? concatBytes(encodeRlp(rlpScalar(chainId)), EIP155_TAIL)
       : NO_BYTES
-  const size = fields.length + tail.length
-  const out = new Uint8Array(envelope + rlpHeadSize(size) + size)
+  const payload = fields.length + tail.length
+  const size = envelope + rlpHeadSize(payload) + payload
+  const fits = size <= keccakInput.length
+  const out = fits ? keccakInput : new Uint8Array(size)
   if (type !== 0) out[0] = type
-  const at = writeRlpHead(out, envelope, 0xc0, size)
+  const at = writeRlpHead(out, envelope, 0xc0, payload)
   out.set(fields, at)
   out.set(tail, at + fields.length)
-  return out
+  return fits ? keccak256OfInput(size) : keccak256(out)
+}
+
+/** r and s as 64 bytes, cut out of the signed bytes. */
+function signaturePart({ type, encoded }: UnrecoveredTransaction): Uint8Array {
+  const positions = rlpListPositions(encoded, type === 0 ? 0 : 1)
+  const rs = new Uint8Array(64)
+  for (let half = 1; half <= 2; half++) {
+    const end = positions[positions.length - half]!
+    const start = positions[positions.length - half - 1]!
+    // They are at most 32 bytes, and so have a head of one byte, or none.
+    const first = encoded[start]! < 0x80 ? start : start + 1
+    for (let i = 1; i <= end - first; i++) rs[96 - 32 * half - i] = encoded[end - i]!
+  }
+  return rs
 }
 
 const SIGNATURE_ITEMS = 3
@@ -254,7 +281,11 @@ export function recoverSender(
   transaction: UnrecoveredTransaction,
   crypto: SenderRecovery,
 ): SignedTransaction {
-  const sender = crypto.recover(signingHash(transaction), transaction.signature)
+  const hash = signingHash(transaction)
+  const { signature } = transaction
+  const sender = crypto.recoverBytes
+    ? crypto.recoverBytes(hash, signaturePart(transaction), signature.yParity)
+    : crypto.recover(hash, signature)
   if (sender === undefined) {
     throw new LedgerError('LEDGER_SIGNATURE_INVALID', 'no sender recovers from the signature', {
       hash: transaction.hash,
@@ -322,32 +353,47 @@ function typeOf(bytes: Uint8Array): TransactionType {
   })
 }
 
-function fromFields(
-  type: TransactionType,
-  items: readonly RlpItem[],
-  encoded: Uint8Array,
-): UnrecoveredTransaction {
-  if (items.length !== FIELD_COUNTS[type]) {
-    throw invalid('item count', `must be ${FIELD_COUNTS[type]}, is ${items.length}`)
-  }
+/** Items are read where they lie: a view of each would cost more than all of decoding. */
+function fromFields(type: TransactionType, encoded: Uint8Array): UnrecoveredTransaction {
   const legacy = type === 0
   const dynamic = type >= 2
-  let at = 0
-  const typedChainId = legacy ? undefined : rlpBigInt(items[at++], 32, 'chainId')
-  const nonce = rlpBigInt(items[at++], 8, 'nonce')
-  const priority = rlpBigInt(items[at++], 32, dynamic ? 'maxPriorityFeePerGas' : 'gasPrice')
-  const maxFeePerGas = dynamic ? rlpBigInt(items[at++], 32, 'maxFeePerGas') : priority
-  const gasLimit = rlpBigInt(items[at++], 8, 'gasLimit')
-  const to = decodeTo(items[at++], type)
-  const value = rlpBigInt(items[at++], 32, 'value')
-  const data = rlpBytes(items[at++], 'data')
-  const accessList = legacy ? [] : decodeAccessList(items[at++])
-  const maxFeePerBlobGas = type === 3 ? rlpBigInt(items[at++], 32, 'maxFeePerBlobGas') : 0n
-  const blobVersionedHashes = type === 3 ? decodeHashes(items[at++], 'blobVersionedHashes') : []
-  const authorizationList = type === 4 ? decodeAuthorizations(items[at++]) : []
-  const v = rlpBigInt(items[at++], 32, 'v')
-  const r = rlpBigInt(items[at++], 32, 'r')
-  const s = rlpBigInt(items[at++], 32, 's')
+  const at = rlpListPositions(encoded, legacy ? 0 : 1)
+  const count = at.length - 1
+  if (count !== FIELD_COUNTS[type]) {
+    throw invalid('item count', `must be ${FIELD_COUNTS[type]}, is ${count}`)
+  }
+  let next = 0
+  const integer = (sizeMax: number, field: string): bigint => {
+    next += 1
+    return rlpBigIntAt(encoded, at[next - 1]!, at[next]!, sizeMax, field)
+  }
+  const bytes = (field: string): Uint8Array => {
+    next += 1
+    return rlpBytesAt(encoded, at[next - 1]!, at[next]!, field)
+  }
+  const list = (field: string): readonly RlpItem[] => {
+    next += 1
+    const from = at[next - 1]!
+    // Mostly there is nothing in it.
+    if (encoded[from] === EMPTY_LIST) return NO_ITEMS
+    return rlpList(decodeRlp(encoded.subarray(from, at[next]!)), field)
+  }
+  const typedChainId = legacy ? undefined : integer(32, 'chainId')
+  const nonce = integer(8, 'nonce')
+  const priority = integer(32, dynamic ? 'maxPriorityFeePerGas' : 'gasPrice')
+  const maxFeePerGas = dynamic ? integer(32, 'maxFeePerGas') : priority
+  const gasLimit = integer(8, 'gasLimit')
+  const to = decodeTo(bytes('to'), type)
+  const value = integer(32, 'value')
+  const data = bytes('data')
+  const accessList = legacy ? [] : decodeAccessList(list('accessList'))
+  const maxFeePerBlobGas = type === 3 ? integer(32, 'maxFeePerBlobGas') : 0n
+  const blobVersionedHashes =
+    type === 3 ? decodeHashes(list('blobVersionedHashes'), 'blobVersionedHashes') : []
+  const authorizationList = type === 4 ? decodeAuthorizations(list('authorizationList')) : []
+  const v = integer(32, 'v')
+  const r = integer(32, 'r')
+  const s = integer(32, 's')
 
   if (nonce > NONCE_MAX) throw invalid('nonce', 'must be below 2^64 - 1 (EIP-2681)')
   if (priority > maxFeePerGas) throw invalid('maxPriorityFeePerGas', 'exceeds maxFeePerGas')
@@ -416,30 +462,34 @@ function fieldsOf(tx: Transaction): RlpItem[] {
   return fields
 }
 
-function decodeTo(item: RlpItem | undefined, type: TransactionType): Address | undefined {
-  const bytes = rlpBytes(item, 'to')
+const EMPTY_LIST = 0xc0
+const NO_ITEMS: readonly RlpItem[] = []
+
+function decodeTo(bytes: Uint8Array, type: TransactionType): Address | undefined {
   if (bytes.length === 20) return bytesToHex(bytes)
   if (bytes.length === 0 && type < 3) return undefined
   throw invalid('to', `must have 20 bytes, has ${bytes.length}`)
 }
 
-function decodeAccessList(item: RlpItem | undefined): AccessListEntry[] {
-  return rlpList(item, 'accessList').map((entry) => {
+function decodeAccessList(items: readonly RlpItem[]): AccessListEntry[] {
+  return items.map((entry) => {
     const parts = rlpList(entry, 'accessList entry')
     if (parts.length !== 2) throw invalid('accessList entry', 'must have 2 items')
     return {
       address: bytesToHex(rlpFixed(parts[0], 20, 'accessList address')),
-      storageKeys: decodeHashes(parts[1], 'accessList storageKeys'),
+      storageKeys: decodeHashes(rlpList(parts[1], LISTED_SLOTS), LISTED_SLOTS),
     }
   })
 }
 
-function decodeHashes(item: RlpItem | undefined, field: string): Hash[] {
-  return rlpList(item, field).map((hash) => bytesToHex(rlpFixed(hash, 32, field)))
+const LISTED_SLOTS = 'accessList storageKeys'
+
+function decodeHashes(items: readonly RlpItem[], field: string): Hash[] {
+  return items.map((hash) => bytesToHex(rlpFixed(hash, 32, field)))
 }
 
-function decodeAuthorizations(item: RlpItem | undefined): Authorization[] {
-  return rlpList(item, 'authorizationList').map((entry) => {
+function decodeAuthorizations(items: readonly RlpItem[]): Authorization[] {
+  return items.map((entry) => {
     const parts = rlpList(entry, 'authorization')
     if (parts.length !== 6) throw invalid('authorization', 'must have 6 items')
     return {
@@ -470,7 +520,7 @@ function parityOf(v: bigint): 0 | 1 {
 }
 
 function isSignatureInRange(r: bigint, s: bigint): boolean {
-  return r > 0n && r < CURVE_ORDER && s > 0n && s <= CURVE_ORDER / 2n
+  return r > 0n && r < CURVE_ORDER && s > 0n && s <= S_MAX
 }
 
 function withType(type: TransactionType, payload: Uint8Array): Uint8Array {

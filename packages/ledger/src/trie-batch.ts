@@ -3,24 +3,24 @@
  * nodes, `seal` encodes and hashes each of them once, from the bottom up.
  */
 
-import { equalBytes, keccak256 } from '@vellum/evm'
+import { equalBytes } from '@vellum/evm'
 import {
   type BranchNode,
   bitCount,
   changedBranch,
   childAt,
   type ExtensionNode,
-  encodeNode,
   type LeafNode,
   type LoadedNode,
   newBranch,
   newExtension,
   newLeaf,
   REF_BYTES,
-  settleBranch,
+  recordOf,
+  setRef,
   type TrieNode,
 } from './trie-node.ts'
-import { commonLength, compareNibbles, joinPaths, nibblesOf } from './trie-path.ts'
+import { commonLength, compareNibbles, endsWith, joinPaths, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
 export interface TrieUpdate {
@@ -29,17 +29,18 @@ export interface TrieUpdate {
   readonly value: Uint8Array | undefined
 }
 
-/** A node to be written to the source. Embedded nodes are part of their parents. */
+/** A node to be written to the source. Embedded nodes, and leaves, are part of their parents. */
 export interface NewNode {
   /** Nibbles from the root. */
   readonly path: Uint8Array
   /** 32 bytes. Only to be read, like the rest: the trie keeps them. */
   readonly hash: Uint8Array
-  readonly encoded: Uint8Array
+  /** RLP of the node, and behind it what else its record holds: see `trie-node.ts`. */
+  readonly record: Uint8Array
 }
 
 /** A stored node that the next version does not refer to. */
-export type ReplacedNode = Omit<NewNode, 'encoded'>
+export type ReplacedNode = Omit<NewNode, 'record'>
 
 /** An entry whose key is nibbles. */
 export interface Pair {
@@ -116,7 +117,7 @@ function changeLeaf(
   const firstKey = batch.keys[lo]!
   if (hi - lo === 1) {
     const value = batch.values[lo]
-    const isHere = equalBytes(leaf.path, firstKey.subarray(depth))
+    const isHere = endsWith(firstKey, depth, leaf.path)
     if (isHere ? sameValue(leaf.value, value) : value === undefined) return leaf
     if (isHere) {
       replace(batch, leaf, firstKey, depth)
@@ -273,11 +274,16 @@ export function build(
   return split === depth ? branch : newExtension(first.key.slice(depth, split), branch)
 }
 
-/** Notes a node that was stored; embedded ones have a short ref. */
+/** Notes a node that was stored and had a record: embedded ones, with a short ref, had none. */
 function replace(batch: Batch, node: LoadedNode, key: Uint8Array, depth: number): void {
   const { ref } = node
-  if (node.stored && ref?.length === REF_BYTES)
-    batch.replaced.push({ path: key.slice(0, depth), hash: ref })
+  if (!node.stored || ref?.length !== REF_BYTES || isInBranch(node, depth)) return
+  batch.replaced.push({ path: key.slice(0, depth), hash: ref })
+}
+
+/** Leaves lie in their branch's record, but for one that is the root. */
+function isInBranch(node: LoadedNode, depth: number): boolean {
+  return node.kind === 'leaf' && depth > 0
 }
 
 /** Gives every new node its ref, from the bottom up. The root has a hash however short it is. */
@@ -297,8 +303,7 @@ export function seal(node: LoadedNode, isRoot: boolean): void {
   ) {
     seal(node.child, false)
   }
-  const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
-  node.ref = encoded.length < REF_BYTES && !isRoot ? encoded : keccak256(encoded)
+  setRef(node, isRoot)
 }
 
 /**
@@ -322,8 +327,8 @@ export function takeNew(node: TrieNode, path: Uint8Array, depth: number, taken: 
   }
   node.stored = true
   const hash = node.ref!
-  if (hash.length === REF_BYTES) {
-    taken.push({ path: path.slice(0, depth), hash, encoded: encodeNode(node) })
+  if (hash.length === REF_BYTES && !isInBranch(node, depth)) {
+    taken.push({ path: path.slice(0, depth), hash, record: recordOf(node) })
   }
 }
 

@@ -6,13 +6,20 @@
  * of its hash, or its whole encoding if that is shorter. A node without `ref` is new and not yet
  * hashed; no node changes once it has one. `stored` says that the node came from the source, or was
  * handed out to be written there: new nodes are not, and all that is below a stored one is stored.
+ *
+ * The record of a branch holds the leaves right below it, too: most reads end in one, which so takes
+ * no record of its own, and neither does its write. A record is the RLP of the node and, for a
+ * branch with such leaves, the RLP of each in order of their nibbles and a mask of these in two
+ * bytes. Only a leaf that is a root has its own record.
  */
 
+import { hashInputInto, keccak256, keccakInput } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import {
   plainBytes,
   rlpBytesSize,
   rlpHeadSize,
+  rlpItemEnd,
   splitRlpList,
   writeRlpBytes,
   writeRlpHead,
@@ -33,11 +40,18 @@ export interface BranchNode {
   base: Uint8Array | undefined
   /** Bit i: `base` has a hash at nibble i. */
   baseMask: number
-  /** Children that are loaded, or not in `base`. */
+  /** Children that are loaded, or neither in `base` nor in `leaves`. */
   children: (TrieNode | undefined)[] | undefined
+  /**
+   * RLP of leaves below this node, or below the one that it was made from, one after another; a
+   * child that is in `children` counts before it.
+   */
+  leaves: Uint8Array | undefined
+  /** Bit i: `leaves` has the one at nibble i. */
+  leafMask: number
   /** Bit i: there is a child at nibble i. */
   readonly mask: number
-  /** Bit i: `children[i]` counts and not `base`. 0 once the node has its ref. */
+  /** Bit i: `children[i]` counts and not `base`. 0 once the node is stored. */
   changed: number
   readonly value: Uint8Array | undefined
   /**
@@ -100,10 +114,10 @@ export function newBranch(
 ): BranchNode {
   let mask = 0
   for (let i = 0; i < 16; i++) if (children[i] !== undefined) mask |= 1 << i
-  return branch(undefined, undefined, 0, children, mask, mask, value, false)
+  return branch(undefined, NO_BASE, children, mask, mask, value, false)
 }
 
-/** A new branch that differs from a stored one in the children of the bits `changed`. */
+/** A new branch that differs from a former one in the children of the bits `changed`. */
 export function changedBranch(
   from: BranchNode,
   children: (TrieNode | undefined)[] | undefined,
@@ -111,26 +125,29 @@ export function changedBranch(
   changed: number,
   value: Uint8Array | undefined,
 ): BranchNode {
-  const next = branch(undefined, from.base, from.baseMask, children, mask, changed, value, false)
+  const next = branch(undefined, from, children, mask, changed, value, false)
   next.trimmedTo = from.trimmedTo
   next.touched = from.touched | changed
   return next
 }
 
-/** The same branch with other children in memory. */
+/** The same stored branch with other children in memory. */
 export function withLoaded(
   from: BranchNode,
   children: (TrieNode | undefined)[] | undefined,
 ): BranchNode {
-  const { ref, base, baseMask, mask, value } = from
-  return branch(ref, base, baseMask, children, mask, 0, value, from.stored)
+  return branch(from.ref, from, children, from.mask, 0, from.value, from.stored)
 }
+
+/** The bytes that a branch reads its children out of. */
+type BranchBytes = Pick<BranchNode, 'base' | 'baseMask' | 'leaves' | 'leafMask'>
+
+const NO_BASE: BranchBytes = { base: undefined, baseMask: 0, leaves: undefined, leafMask: 0 }
 
 /** Made in one place, so that all branches have one shape for the engine. */
 function branch(
   ref: Uint8Array | undefined,
-  base: Uint8Array | undefined,
-  baseMask: number,
+  bytes: BranchBytes,
   children: (TrieNode | undefined)[] | undefined,
   mask: number,
   changed: number,
@@ -140,9 +157,11 @@ function branch(
   return {
     kind: 'branch',
     ref,
-    base,
-    baseMask,
+    base: bytes.base,
+    baseMask: bytes.baseMask,
     children,
+    leaves: bytes.leaves,
+    leafMask: bytes.leafMask,
     mask,
     changed,
     value,
@@ -158,7 +177,18 @@ export function childAt(node: BranchNode, nibble: number): TrieNode | undefined 
   const child = node.children?.[nibble]
   if (child !== undefined) return child
   const at = hashPosition(node.base!, node.baseMask, nibble)
-  return { kind: 'stub', ref: node.base!.slice(at, at + REF_BYTES) }
+  const ref = newRef()
+  for (let i = 0; i < REF_BYTES; i++) ref[i] = node.base![at + i]!
+  if (((node.leafMask >> nibble) & 1) === 0) return { kind: 'stub', ref }
+  const from = leafPosition(node.leaves!, node.leafMask, nibble)
+  return decodeLeaf(node.leaves!, from, ref)
+}
+
+/** Where the leaf of a nibble begins. */
+function leafPosition(leaves: Uint8Array, mask: number, nibble: number): number {
+  let at = 0
+  for (let i = bitCount(mask & ((1 << nibble) - 1)); i > 0; i--) at = rlpItemEnd(leaves, at)
+  return at
 }
 
 /** Where a branch's encoding of hashes only has the hash of a nibble. */
@@ -180,26 +210,173 @@ export function encodeNode(node: LoadedNode): Uint8Array {
   if (node.kind === 'branch') {
     return node.base !== undefined && node.changed === 0 ? node.base : encodeBranch(node)
   }
+  const size = shortPayloadSize(node)
+  const out = new Uint8Array(rlpHeadSize(size) + size)
+  writeShort(out, 0, node, size)
+  return out
+}
+
+/** Payload of a leaf or extension. */
+function shortPayloadSize(node: LeafNode | ExtensionNode): number {
+  const pathBytes = (node.path.length >> 1) + 1
+  const pathSize = pathBytes === 1 ? 1 : rlpHeadSize(pathBytes) + pathBytes
+  return pathSize + (node.kind === 'leaf' ? rlpBytesSize(node.value) : refSize(node.child.ref!))
+}
+
+/** Writes a leaf or extension and returns the position after it. */
+function writeShort(
+  out: Uint8Array,
+  start: number,
+  node: LeafNode | ExtensionNode,
+  size: number,
+): number {
   const { path } = node
   const isLeaf = node.kind === 'leaf'
   const pathBytes = (path.length >> 1) + 1
-  const pathSize = pathBytes === 1 ? 1 : rlpHeadSize(pathBytes) + pathBytes
-  const size = pathSize + (isLeaf ? rlpBytesSize(node.value) : refSize(node.child.ref!))
-  const out = new Uint8Array(rlpHeadSize(size) + size)
-  let at = writeRlpHead(out, 0, 0xc0, size)
+  let at = writeRlpHead(out, start, 0xc0, size)
   if (pathBytes > 1) at = writeRlpHead(out, at, 0x80, pathBytes)
   writePath(out, at, path, isLeaf)
   at += pathBytes
-  if (isLeaf) writeRlpBytes(out, at, node.value)
-  else writeRef(out, at, node.child.ref!)
-  return out
+  return isLeaf ? writeRlpBytes(out, at, node.value) : writeRef(out, at, node.child.ref!)
+}
+
+/** A branch keeps its former encoding and what changed since, up to this many children. */
+const PATCHES_MAX = 4
+
+/**
+ * Gives a new node its ref; its children must have theirs. What is hashed is put together right
+ * where it is hashed, as most of these nodes are replaced before they are ever written.
+ * @param isRoot it gets a hash however short it is
+ */
+export function setRef(node: LoadedNode, isRoot: boolean): void {
+  if (node.kind !== 'branch') {
+    const size = shortPayloadSize(node)
+    const total = rlpHeadSize(size) + size
+    if (total <= keccakInput.length && (total >= REF_BYTES || isRoot)) {
+      writeShort(keccakInput, 0, node, size)
+      node.ref = hashOfInput(total)
+      return
+    }
+  } else if (isPatched(node) && bitCount(node.changed) <= PATCHES_MAX) {
+    const base = node.base!
+    keccakInput.set(base)
+    patch(keccakInput, node)
+    node.ref = hashOfInput(base.length)
+    return
+  }
+  const encoded = node.kind === 'branch' ? settleBranch(node) : encodeNode(node)
+  node.ref = encoded.length < REF_BYTES && !isRoot ? encoded : keccak256(encoded)
+}
+
+/**
+ * Refs share buffers: an array of 32 bytes with one of its own takes 240 bytes, and some thousand
+ * are made a block. Few share one, as it stays as long as any of them.
+ */
+const SHARED_REFS = 32
+let shared = new Uint8Array(SHARED_REFS * REF_BYTES)
+let sharedUsed = 0
+
+/** 32 bytes for a ref. */
+function newRef(): Uint8Array {
+  if (sharedUsed === shared.length) {
+    shared = new Uint8Array(SHARED_REFS * REF_BYTES)
+    sharedUsed = 0
+  }
+  sharedUsed += REF_BYTES
+  return shared.subarray(sharedUsed - REF_BYTES, sharedUsed)
+}
+
+function hashOfInput(size: number): Uint8Array {
+  const ref = newRef()
+  hashInputInto(size, ref, 0)
+  return ref
+}
+
+/** True if a branch differs from its former encoding in hashes alone. */
+function isPatched({ base, baseMask, mask, value, changed, children }: BranchNode): boolean {
+  if (base === undefined || mask !== baseMask || value !== undefined) return false
+  for (let bits = changed; bits !== 0; bits &= bits - 1) {
+    if (children![31 - Math.clz32(bits & -bits)]!.ref!.length !== REF_BYTES) return false
+  }
+  return true
+}
+
+/** Writes the hashes that changed into a copy of the former encoding. */
+function patch(out: Uint8Array, { base, baseMask, changed, children }: BranchNode): void {
+  for (let bits = changed; bits !== 0; bits &= bits - 1) {
+    const nibble = 31 - Math.clz32(bits & -bits)
+    out.set(children![nibble]!.ref!, hashPosition(base!, baseMask, nibble))
+  }
+}
+
+/**
+ * The record of a new node whose children have their refs. From now on a branch reads out of it
+ * what it does not hold.
+ */
+export function recordOf(node: LoadedNode): Uint8Array {
+  if (node.kind !== 'branch') return encodeNode(node)
+  const former = isPatched(node) ? node.base : undefined
+  const encoded = former ?? settleBranch(node)
+  let leafMask = 0
+  let leafBytes = 0
+  for (let bits = node.mask; bits !== 0; bits &= bits - 1) {
+    const nibble = 31 - Math.clz32(bits & -bits)
+    const size = leafSize(node, nibble)
+    if (size > 0) leafMask |= 1 << nibble
+    leafBytes += size
+  }
+  if (leafMask === 0) {
+    node.leaves = undefined
+    node.leafMask = 0
+    return node.changed === 0 ? encoded : settleBranch(node)
+  }
+  const record = new Uint8Array(encoded.length + leafBytes + MASK_BYTES)
+  record.set(encoded)
+  if (former !== undefined) patch(record, node)
+  node.changed = 0
+  let at = encoded.length
+  for (let bits = leafMask; bits !== 0; bits &= bits - 1) {
+    at = writeLeafAt(record, at, node, 31 - Math.clz32(bits & -bits))
+  }
+  record[at] = leafMask >> 8
+  record[at + 1] = leafMask
+  // One buffer for both.
+  if (node.base !== undefined) node.base = record.subarray(0, encoded.length)
+  node.leaves = record.subarray(encoded.length, at)
+  node.leafMask = leafMask
+  return record
+}
+
+const MASK_BYTES = 2
+
+/** Bytes of the leaf at a nibble; 0 if another node is there, or a leaf that lies in `base`. */
+function leafSize(node: BranchNode, nibble: number): number {
+  const child = node.children?.[nibble]
+  if (child !== undefined) {
+    if (child.kind !== 'leaf' || child.ref!.length < REF_BYTES) return 0
+    const size = shortPayloadSize(child)
+    return rlpHeadSize(size) + size
+  }
+  if (((node.leafMask >> nibble) & 1) === 0) return 0
+  const from = leafPosition(node.leaves!, node.leafMask, nibble)
+  return rlpItemEnd(node.leaves!, from) - from
+}
+
+function writeLeafAt(out: Uint8Array, at: number, node: BranchNode, nibble: number): number {
+  const child = node.children?.[nibble]
+  if (child?.kind === 'leaf') return writeShort(out, at, child, shortPayloadSize(child))
+  const leaves = node.leaves!
+  const from = leafPosition(leaves, node.leafMask, nibble)
+  const to = rlpItemEnd(leaves, from)
+  out.set(leaves.subarray(from, to), at)
+  return at + to - from
 }
 
 /**
  * RLP of a new branch whose children have their refs; from now on the branch reads their hashes
  * out of it, if it has hashes only.
  */
-export function settleBranch(node: BranchNode): Uint8Array {
+function settleBranch(node: BranchNode): Uint8Array {
   const encoded = encodeBranch(node)
   const { mask } = node
   const size = 17 + REF_BYTES * bitCount(mask)
@@ -217,19 +394,11 @@ export function settleBranch(node: BranchNode): Uint8Array {
 }
 
 function encodeBranch(node: BranchNode): Uint8Array {
-  const { base, baseMask, children, mask, changed, value } = node
-  if (base !== undefined && mask === baseMask && value === undefined) {
-    // Only hashes differ, as a rule: copy and patch.
-    const out = base.slice()
-    let bits = changed
-    while (bits !== 0) {
-      const nibble = 31 - Math.clz32(bits & -bits)
-      const ref = children![nibble]!.ref!
-      if (ref.length !== REF_BYTES) break
-      out.set(ref, hashPosition(base, baseMask, nibble))
-      bits &= bits - 1
-    }
-    if (bits === 0) return out
+  const { base, baseMask, children, mask, value } = node
+  if (isPatched(node)) {
+    const out = base!.slice()
+    patch(out, node)
+    return out
   }
   let size = value === undefined ? 1 : rlpBytesSize(value)
   for (let i = 0; i < 16; i++) {
@@ -265,16 +434,55 @@ function writeRef(out: Uint8Array, at: number, ref: Uint8Array): number {
 }
 
 /**
- * The node that the bytes encode; children known by hash are stubs, embedded ones are decoded.
- * Values are views of the bytes.
+ * The node of a record.
+ * @param ref what the parent holds of it
+ * @throws LedgerError as `decodeNode`
+ */
+export function decodeRecord(input: Uint8Array, ref: Uint8Array): LoadedNode {
+  // A copy: the bytes may be part of a buffer that is larger, or used again.
+  const record = plainBytes(input).slice()
+  const end = rlpItemEnd(record, 0)
+  const maskAt = record.length - MASK_BYTES
+  if (end === record.length) return decodeNode(record, ref)
+  const node = decodeNode(record.subarray(0, end), ref)
+  if (node.kind !== 'branch' || maskAt <= end) throw invalid('bytes follow the node')
+  node.leaves = record.subarray(end, maskAt)
+  node.leafMask = (record[maskAt]! << 8) | record[maskAt + 1]!
+  if (node.base === undefined) placeLeaves(node)
+  return node
+}
+
+/**
+ * The node that the bytes encode; children known by hash are stubs, embedded ones are decoded. The
+ * node keeps views of the bytes.
  * @param ref what the parent holds of it
  * @throws LedgerError LEDGER_RLP_INVALID or LEDGER_TRIE_NODE_INVALID if a trie could not have
  *   made these bytes
  */
 export function decodeNode(input: Uint8Array, ref: Uint8Array): LoadedNode {
   const bytes = plainBytes(input)
-  const full = decodeHashBranch(bytes, ref)
-  if (full !== undefined) return full
+  return decodeHashBranch(bytes, ref) ?? decodeItems(bytes, ref)
+}
+
+/** A branch that holds all its children gets the leaves of its record among them. */
+function placeLeaves(node: BranchNode): void {
+  let at = 0
+  for (let bits = node.leafMask; bits !== 0; bits &= bits - 1) {
+    const nibble = 31 - Math.clz32(bits & -bits)
+    const stub = node.children![nibble]
+    if (stub?.kind !== 'stub') throw invalid('a leaf has no hash in its branch')
+    node.children![nibble] = decodeLeaf(node.leaves!, at, stub.ref)
+    at = rlpItemEnd(node.leaves!, at)
+  }
+}
+
+function decodeLeaf(bytes: Uint8Array, from: number, ref: Uint8Array): LeafNode {
+  const node = decodeItems(bytes.subarray(from, rlpItemEnd(bytes, from)), ref)
+  if (node.kind !== 'leaf') throw invalid('a leaf was expected')
+  return node
+}
+
+function decodeItems(bytes: Uint8Array, ref: Uint8Array): LoadedNode {
   const items = splitRlpList(bytes)
   if (items.length === 17) return decodeBranch(items, ref)
   if (items.length !== 2) throw invalid(`a node cannot have ${items.length} items`)
@@ -305,7 +513,7 @@ function decodeBranch(items: readonly Uint8Array[], ref: Uint8Array): BranchNode
   const value = bytes.length === 0 ? undefined : bytes
   if (bitCount(mask) + (value === undefined ? 0 : 1) < 2)
     throw invalid('a branch has fewer than 2 ways')
-  return branch(ref, undefined, 0, children, mask, 0, value, true)
+  return branch(ref, NO_BASE, children, mask, 0, value, true)
 }
 
 /**
@@ -330,9 +538,9 @@ function decodeHashBranch(bytes: Uint8Array, ref: Uint8Array): BranchNode | unde
     } else if (head !== 0x80) return undefined
   }
   if (at !== length - 1) return undefined
-  // Two hashes at least, since the length is 58 or more. A copy: the bytes may be part of a buffer
-  // that is larger, or used again.
-  return branch(ref, bytes.slice(), mask, undefined, mask, 0, undefined, true)
+  // Two hashes at least, since the length is 58 or more.
+  const own: BranchBytes = { base: bytes, baseMask: mask, leaves: undefined, leafMask: 0 }
+  return branch(ref, own, undefined, mask, 0, undefined, true)
 }
 
 function decodeRef(item: Uint8Array): TrieNode | undefined {

@@ -66,6 +66,11 @@ export function commonLength(key: Uint8Array, depth: number, path: Uint8Array): 
   return i
 }
 
+/** True if `key` from `depth` on is the path, and no more. */
+export function endsWith(key: Uint8Array, depth: number, path: Uint8Array): boolean {
+  return key.length - depth === path.length && commonLength(key, depth, path) === path.length
+}
+
 /** Order of two paths or keys: byte by byte, a prefix first. */
 export function compareNibbles(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length)

@@ -5,7 +5,7 @@ import { LedgerError } from './error.ts'
 import {
   type BranchNode,
   childAt,
-  decodeNode,
+  decodeRecord,
   type ExtensionNode,
   type LoadedNode,
   type TrieNode,
@@ -15,8 +15,8 @@ import { formatPath } from './trie-path.ts'
 /** Where nodes that are not in memory come from. */
 export interface NodeSource {
   /**
-   * RLP of a node, or undefined if it is not there. The trie trusts the bytes: the store answers
-   * for their integrity.
+   * The record of a node (see `trie-node.ts`), or undefined if it is not there. The trie trusts the
+   * bytes: the store answers for their integrity.
    * @param path nibbles from the root to the node
    * @param hash 32 bytes
    */
@@ -31,7 +31,7 @@ export function load(source: NodeSource, node: TrieNode, path: Uint8Array): Load
   if (node.kind !== 'stub') return node
   const bytes = source.node(path, node.ref)
   if (bytes === undefined) throw missingNode(path, node.ref)
-  return decodeNode(bytes, node.ref)
+  return decodeRecord(bytes, node.ref)
 }
 
 /** The child towards `key`, loaded and kept; the branch is at path length `depth`. */
@@ -42,10 +42,12 @@ export function loadChild(
   depth: number,
 ): LoadedNode | undefined {
   const nibble = key[depth]!
-  const child = childAt(branch, nibble)
   branch.touched |= 1 << nibble
-  if (child?.kind !== 'stub') return child
-  const loaded = load(source, child, key.subarray(0, depth + 1))
+  const held = branch.children?.[nibble]
+  if (held !== undefined && held.kind !== 'stub') return held
+  const child = childAt(branch, nibble)
+  if (child === undefined) return undefined
+  const loaded = child.kind === 'stub' ? load(source, child, key.subarray(0, depth + 1)) : child
   branch.children ??= new Array(16)
   branch.children[nibble] = loaded
   return loaded

@@ -7,8 +7,8 @@
  * once, from the bottom up.
  */
 
-import { bytesToHex, equalBytes, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
-import { rlpScalar } from './rlp.ts'
+import { bytesToHex, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
+import { encodeRlp, rlpScalar } from './rlp.ts'
 import {
   build,
   change,
@@ -23,13 +23,14 @@ import {
 import {
   type BranchNode,
   childAt,
+  type ExtensionNode,
   encodeNode,
   type LoadedNode,
   REF_BYTES,
   type TrieNode,
   withLoaded,
 } from './trie-node.ts'
-import { bytesOfNibbles, commonLength, compareNibbles, nibblesOf } from './trie-path.ts'
+import { bytesOfNibbles, commonLength, compareNibbles, endsWith, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
 
 export type { NewNode, ReplacedNode, TrieUpdate } from './trie-batch.ts'
@@ -63,12 +64,17 @@ export function openTrie(root: Hash, source: NodeSource): Trie {
  * @throws LedgerError LEDGER_TRIE_NODE_MISSING or of decoding, if the store is damaged
  */
 export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
-  let found: Uint8Array | undefined
-  walk(trie, nibblesOf(key), (node, rest) => {
-    if (node.kind === 'leaf') found = equalBytes(node.path, rest) ? node.value : undefined
-    else if (node.kind === 'branch' && rest.length === 0) found = node.value
-  })
-  return found
+  const nibbles = nibblesOf(key)
+  let node = loadRoot(trie)
+  let depth = 0
+  while (node !== undefined) {
+    if (node.kind === 'leaf') return endsWith(nibbles, depth, node.path) ? node.value : undefined
+    if (node.kind === 'branch' && depth === nibbles.length) return node.value
+    const step: number = node.kind === 'branch' ? 1 : node.path.length
+    node = nodeBelow(trie.source, node, nibbles, depth)
+    depth += step
+  }
+  return undefined
 }
 
 /**
@@ -78,10 +84,17 @@ export function getTrie(trie: Trie, key: Uint8Array): Uint8Array | undefined {
  */
 export function proveTrie(trie: Trie, key: Uint8Array): Uint8Array[] {
   const proof: Uint8Array[] = []
-  walk(trie, nibblesOf(key), (node) => {
+  const nibbles = nibblesOf(key)
+  let node = loadRoot(trie)
+  let depth = 0
+  while (node !== undefined) {
     // A copy, since the node may keep its encoding.
     if (node.ref?.length === REF_BYTES) proof.push(encodeNode(node).slice())
-  })
+    if (node.kind === 'leaf' || depth === nibbles.length) break
+    const step: number = node.kind === 'branch' ? 1 : node.path.length
+    node = nodeBelow(trie.source, node, nibbles, depth)
+    depth += step
+  }
   return proof
 }
 
@@ -151,8 +164,7 @@ export function unloadTrie(trie: Trie, depth: number): Trie {
 export function rootOfList(values: readonly Uint8Array[]): Hash {
   const pairs: Pair[] = []
   const push = (i: number): void => {
-    const index = i === 0 ? Uint8Array.of(0x80) : encodedIndex(i)
-    pairs.push({ key: nibblesOf(index), value: values[i]! })
+    pairs.push({ key: indexKey(i), value: values[i]! })
   }
   // The order of the encodings: 1 to 127 are themselves, 0 is 0x80, the others start above that.
   for (let i = 1; i < Math.min(values.length, 0x80); i++) push(i)
@@ -164,14 +176,15 @@ export function rootOfList(values: readonly Uint8Array[]): Hash {
   return bytesToHex(node.ref!)
 }
 
-function encodedIndex(i: number): Uint8Array {
-  const bytes = rlpScalar(i)
-  if (i < 0x80) return bytes
-  const out = new Uint8Array(bytes.length + 1)
-  out[0] = 0x80 + bytes.length
-  out.set(bytes, 1)
-  return out
+/** Nibbles of RLP of an index; those of usual lists are kept. */
+function indexKey(i: number): Uint8Array {
+  if (i >= INDEX_KEYS_MAX) return nibblesOf(encodeRlp(rlpScalar(i)))
+  indexKeys[i] ??= nibblesOf(encodeRlp(rlpScalar(i)))
+  return indexKeys[i]
 }
+
+const INDEX_KEYS_MAX = 4_096
+const indexKeys: Uint8Array[] = []
 
 function loadRoot(trie: Trie): LoadedNode | undefined {
   const { node } = trie.loaded
@@ -181,27 +194,16 @@ function loadRoot(trie: Trie): LoadedNode | undefined {
   return loaded
 }
 
-/** Visits the nodes towards a key, root first; `rest` is the key from the node on. */
-function walk(
-  trie: Trie,
+/** The node that follows towards a key which goes on below this one. */
+function nodeBelow(
+  source: NodeSource,
+  node: BranchNode | ExtensionNode,
   key: Uint8Array,
-  visit: (node: LoadedNode, rest: Uint8Array) => void,
-): void {
-  let node = loadRoot(trie)
-  let depth = 0
-  while (node !== undefined) {
-    visit(node, key.subarray(depth))
-    if (node.kind === 'leaf') return
-    if (node.kind === 'branch') {
-      if (depth === key.length) return
-      node = loadChild(trie.source, node, key, depth)
-      depth += 1
-    } else {
-      if (commonLength(key, depth, node.path) < node.path.length) return
-      depth += node.path.length
-      node = loadOnly(trie.source, node, key, depth)
-    }
-  }
+  depth: number,
+): LoadedNode | undefined {
+  if (node.kind === 'branch') return loadChild(source, node, key, depth)
+  if (commonLength(key, depth, node.path) < node.path.length) return undefined
+  return loadOnly(source, node, key, depth + node.path.length)
 }
 
 /** `from` is what remains of the lower bound at this node; empty: everything is above it. */
@@ -237,10 +239,9 @@ function* entriesOf(
 /** @param depth path length of the node; `limit` that of the deepest to keep */
 function trim(node: TrieNode, depth: number, limit: number): TrieNode {
   const { ref } = node
-  // What is embedded came with its parent and costs little.
-  if (node.kind === 'stub' || ref!.length < REF_BYTES) return node
+  // What came with its parent costs little.
+  if (node.kind === 'stub' || node.kind === 'leaf' || ref!.length < REF_BYTES) return node
   if (depth > limit) return { kind: 'stub', ref: ref! }
-  if (node.kind === 'leaf') return node
   if (node.kind === 'extension') {
     const child = trim(node.child, depth + node.path.length, limit)
     if (child === node.child) return node

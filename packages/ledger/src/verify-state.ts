@@ -10,6 +10,7 @@ import { LedgerError } from './error.ts'
 import { storedNodes } from './state-trie.ts'
 import { KIND, keyOf, type Store } from './store.ts'
 import { type NodeSource, openTrie, trieEntries } from './trie.ts'
+import { childAt, decodeRecord, encodeNode, type LoadedNode, REF_BYTES } from './trie-node.ts'
 
 export interface StateCount {
   readonly accounts: number
@@ -67,12 +68,25 @@ export function* stepThroughState(
 function hashing(source: NodeSource): NodeSource {
   return {
     node: (path, hash) => {
-      const encoded = source.node(path, hash)
-      if (encoded !== undefined && !equalBytes(keccak256(encoded), hash)) {
-        throw different(`the trie node ${bytesToHex(hash)}`)
+      const record = source.node(path, hash)
+      if (record === undefined) return undefined
+      const node = decodeRecord(record, hash)
+      assertHashed(node)
+      if (node.kind === 'branch') {
+        for (let i = 0; i < 16; i++) {
+          const child = childAt(node, i)
+          if (child?.kind === 'leaf') assertHashed(child)
+        }
       }
-      return encoded
+      return record
     },
+  }
+}
+
+function assertHashed(node: LoadedNode): void {
+  const ref = node.ref!
+  if (ref.length === REF_BYTES && !equalBytes(keccak256(encodeNode(node)), ref)) {
+    throw different(`the trie node ${bytesToHex(ref)}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { bytesToHex, type Hash, hexToBytes, keccak256 } from '@vellum/evm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encodeRlp, type RlpItem, rlpScalar } from '../src/rlp.ts'
+import { encodeRlp, type RlpItem, rlpItemEnd, rlpScalar } from '../src/rlp.ts'
 import {
   EMPTY_ROOT,
   getTrie,
@@ -19,7 +19,7 @@ import {
   unloadTrie,
   updateTrie,
 } from '../src/trie.ts'
-import type { TrieNode } from '../src/trie-node.ts'
+import { decodeRecord, encodeNode, type TrieNode } from '../src/trie-node.ts'
 import { encodePath, nibblesOf } from '../src/trie-path.ts'
 
 const empty = (): Trie => openTrie(EMPTY_ROOT, NO_NODES)
@@ -58,9 +58,10 @@ function slowRef(node: RlpItem): RlpItem {
   return encoded.length < 32 ? node : keccak256(encoded)
 }
 
-/** No node with a hash of its own is in memory at a path longer than the limit. */
+/** No node with a record of its own is in memory at a path longer than the limit. */
 function expectUnloaded(node: TrieNode | undefined, depth: number, limit: number): void {
   if (node === undefined || node.kind === 'stub' || node.ref!.length < 32) return
+  if (node.kind === 'leaf' && depth > 0) return
   expect(depth).toBeLessThanOrEqual(limit)
   if (node.kind === 'extension') expectUnloaded(node.child, depth + node.path.length, limit)
   if (node.kind === 'branch') {
@@ -81,10 +82,11 @@ function createNodeStore() {
       for (const { path, hash } of change.replaced) {
         expect(nodes.delete(place(path, hash)), 'a replaced node was stored').toBe(true)
       }
-      for (const { path, hash, encoded } of written) {
+      for (const { path, hash, record } of written) {
+        const encoded = record.subarray(0, rlpItemEnd(record, 0))
         expect(bytesToHex(keccak256(encoded))).toBe(bytesToHex(hash))
         // As a database gives it: a Buffer, whose slice is no copy.
-        nodes.set(place(path, hash), Buffer.from(encoded))
+        nodes.set(place(path, hash), Buffer.from(record))
       }
     },
   }
@@ -144,14 +146,13 @@ describe('updateTrie', () => {
           expect(getTrie(kept, hexToBytes(key))).toEqual(value)
         }
         // Exactly the nodes of the last version are left, and as they were written.
-        for (const [at, bytes] of store.nodes) {
-          expect(at.split(' ')[1]).toBe(bytesToHex(keccak256(bytes)))
-        }
         const rebuilt = updateTrie(
           empty(),
           order.map(([key, value]) => ({ key: hexToBytes(key), value })),
         )
-        expect(store.nodes.size).toBe(takeNewNodes(rebuilt.trie).length)
+        const fresh = createNodeStore()
+        fresh.apply(rebuilt, takeNewNodes(rebuilt.trie))
+        expect(store.nodes).toEqual(fresh.nodes)
       })
       fc.assert(property, { seed: 7, numRuns: 300 })
     })
@@ -265,15 +266,58 @@ describe('unloadTrie', () => {
     expect(getTrie(change.trie, key)).toEqual(key)
     expect(reads).toBe(0)
     expect(getTrie(trie, key)).toEqual(key)
-    const nodesOnTheWay = proveTrie(trie, key).length
-    expect(reads).toBe(nodesOnTheWay - 2)
+    // The leaf lies in its branch's record.
+    const recordsOnTheWay = proveTrie(trie, key).length - 1
+    expect(reads).toBe(recordsOnTheWay - 2)
     // Read once, it stays; unloaded anew, it goes; a second unloading finds nothing to do.
     getTrie(trie, key)
-    expect(reads).toBe(nodesOnTheWay - 2)
+    expect(reads).toBe(recordsOnTheWay - 2)
     const again = unloadTrie(trie, 1)
     expect(unloadTrie(again, 1)).toBe(again)
     getTrie(again, key)
-    expect(reads).toBe(2 * (nodesOnTheWay - 2))
+    expect(reads).toBe(2 * (recordsOnTheWay - 2))
+  })
+})
+
+describe('records', () => {
+  const updates = Array.from({ length: 40 }, (_, i) => {
+    const key = keccak256(rlpScalar(i + 1))
+    return { key, value: key }
+  })
+
+  test('hold a branch with its leaves', () => {
+    const { trie } = updateTrie(empty(), updates)
+    const written = takeNewNodes(trie)
+    const branches = new Set(updates.map(({ key }) => bytesToHex(key).slice(2, 3)))
+    expect(written.length).toBeLessThan(updates.length)
+    expect(written.length).toBeLessThanOrEqual(1 + branches.size + updates.length / 2)
+    const root = written.at(-1)!
+    const node = decodeRecord(root.record, root.hash)
+    expect(encodeNode(node)).toEqual(root.record.subarray(0, rlpItemEnd(root.record, 0)))
+  })
+
+  test('of a trie with one entry hold its leaf', () => {
+    const { trie } = updateTrie(empty(), updates.slice(0, 1))
+    const [only, ...others] = takeNewNodes(trie)
+    expect(others).toEqual([])
+    expect(decodeRecord(only!.record, only!.hash).kind).toBe('leaf')
+  })
+
+  test('are refused with bytes that no branch has behind it', () => {
+    const { trie } = updateTrie(empty(), updates)
+    const { record, hash } = takeNewNodes(trie).at(-1)!
+    const encoded = record.subarray(0, rlpItemEnd(record, 0))
+    const leaf = updateTrie(empty(), updates.slice(0, 1))
+    const single = takeNewNodes(leaf.trie)[0]!
+    for (const bytes of [
+      new Uint8Array([...encoded, 0]),
+      new Uint8Array([...encoded, 0, 1]),
+      new Uint8Array([...single.record, 0xc0, 0, 1]),
+    ]) {
+      expect(() => decodeRecord(bytes, hash)).toThrowError(
+        expect.objectContaining({ code: 'LEDGER_TRIE_NODE_INVALID' }),
+      )
+    }
   })
 })
 
