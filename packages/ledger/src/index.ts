@@ -179,12 +179,14 @@ export {
   newPivot,
   progressWrite,
   rangeWrites,
+  readBroughtHeader,
   readProgress,
   SNAPSHOT_SEGMENTS,
   type SnapshotPivot,
   type SnapshotProgress,
   type SnapshotSegment,
   segmentBounds,
+  verifyBroughtRange,
 } from './snapshot-progress.ts'
 export type { SnapshotSource } from './snapshot-source.ts'
 export { sweepNodes } from './snapshot-sweep.ts'

@@ -5,7 +5,7 @@
  */
 
 import { bytesToHex, type Hash, hexToBytes, NO_BYTES } from '@vellum/evm'
-import { encodeHeader, type Header } from './block.ts'
+import { decodeHeader, encodeHeader, type Header } from './block.ts'
 import type { Write } from './key-value.ts'
 import {
   decodeRlp,
@@ -17,9 +17,10 @@ import {
   rlpNumber,
   rlpScalar,
 } from './rlp.ts'
-import { writeNode } from './state-trie.ts'
+import { storedNodes, writeNode } from './state-trie.ts'
 import { heightKey, KIND, keyOf, type Store, writeHeight } from './store.ts'
 import { type Trie, takeNewNodes } from './trie.ts'
+import { type RangeVerdict, type TrieRange, verifyRange } from './trie-range.ts'
 
 export interface SnapshotProgress {
   /** Headers from 1 to this one are verified and on disk. */
@@ -104,6 +105,25 @@ export function headerWrites(store: Store, header: Header, hash: Hash): Write[] 
     store.write(heightKey(KIND.header, header.number), encodeHeader(header)),
     store.write(keyOf(KIND.blockHash, hexToBytes(hash)), height),
   ]
+}
+
+/** A header that was brought, at or below the head or above it; undefined if it was not. */
+export function readBroughtHeader(store: Store, number: number): Header | undefined {
+  const record = store.read(heightKey(KIND.header, number))
+  return record && decodeHeader(record.slice())
+}
+
+/**
+ * Verifies a range of a trie of which earlier ranges are on disk.
+ * @param owner of the storage trie; no bytes for the account trie
+ */
+export function verifyBroughtRange(
+  store: Store,
+  owner: Uint8Array,
+  root: Hash,
+  asked: { readonly from: Uint8Array; readonly range: TrieRange },
+): RangeVerdict {
+  return verifyRange(root, asked.from, asked.range, storedNodes(store, owner))
 }
 
 /**

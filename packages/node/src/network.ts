@@ -18,6 +18,7 @@ import type {
   Transport,
 } from './ports.ts'
 import type { Runner } from './runner.ts'
+import type { SnapshotServer } from './snapshot-server.ts'
 import type { Spread } from './spread.ts'
 import { answerBlocks, type Sync } from './sync.ts'
 import {
@@ -56,6 +57,7 @@ export interface NetworkPorts {
   readonly chain: Chain
   readonly runner: Runner
   readonly sync: Sync
+  readonly snapshots: SnapshotServer
   readonly spread: Spread
   readonly intake: Intake
   readonly transport: Transport
@@ -133,7 +135,7 @@ export function createNetwork(ports: NetworkPorts): Network {
       case 'blocks':
         return answerBlocks(chain, decodeBlocksQuestion(body))
       case 'snapshot':
-        throw new Error('not served')
+        return ports.snapshots.answer(body)
     }
   }
 
@@ -225,6 +227,7 @@ export function createNetwork(ports: NetworkPorts): Network {
       asking?.()
       announcing?.()
       spread.stop()
+      ports.snapshots.stop()
       await transport.stop()
     },
     advanced: (height) => {

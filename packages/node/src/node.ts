@@ -8,6 +8,7 @@ import type { Address } from '@vellum/evm'
 import {
   type Chain,
   createPool,
+  createStore,
   FOREIGN,
   type Genesis,
   type GenesisAccount,
@@ -16,7 +17,7 @@ import {
 } from '@vellum/ledger'
 import type { Backend, ConsensusPort } from '@vellum/rpc'
 import { createBackend } from './backend.ts'
-import type { NodeConfig } from './config.ts'
+import { type NodeConfig, SNAPSHOT_DISTANCE } from './config.ts'
 import { createConsensusPort } from './consensus-port.ts'
 import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
@@ -27,6 +28,8 @@ import type { NodePorts, Signer } from './ports.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { qbftSchemeOf } from './sealing.ts'
 import { createSenderSource } from './senders.ts'
+import { createSnapshotServer } from './snapshot-server.ts'
+import { createSnapshotSync } from './snapshot-sync.ts'
 import { createSpread } from './spread.ts'
 import { createSync, type Sync } from './sync.ts'
 import { VALIDATORS_MIN } from './vote-guard.ts'
@@ -41,6 +44,8 @@ export interface NodeOptions {
   readonly allocation?: Iterable<GenesisAccount> | undefined
   /** The validator's key; undefined: this node follows and serves only. */
   readonly signer: Signer | undefined
+  /** How a node that begins catches up; undefined: by a snapshot if it is pruned. */
+  readonly sync?: NodeConfig['sync'] | undefined
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
   /** Below this many validators no vote of ours makes the set smaller. Default: `VALIDATORS_MIN`. */
@@ -201,10 +206,27 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         takesPart,
         onFailure,
       })
+      if (isSnapshotWanted(options) && chain.head().header.number === 0) {
+        sync = createSnapshotSync(
+          { distance: options.sync?.snapshotDistance ?? SNAPSHOT_DISTANCE },
+          {
+            chain,
+            store: createStore(disk, crc32),
+            runner,
+            sync,
+            senders,
+            transport,
+            timers,
+            log: log.child('snapshot'),
+            onFailure,
+          },
+        )
+      }
       network = createNetwork({
         chain,
         runner,
         sync,
+        snapshots: createSnapshotServer({ chain, clock, timers }),
         spread,
         intake,
         transport,
@@ -257,6 +279,18 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       await chain.flush()
     },
   }
+}
+
+/** @throws NodeError NODE_CONFIG_INVALID for an archive, which wants every state */
+function isSnapshotWanted({ sync, retainedBlocks }: NodeOptions): boolean {
+  const isPruned = retainedBlocks !== undefined
+  if (sync?.mode === 'snapshot' && !isPruned) {
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      'sync.mode `snapshot` is for pruned nodes: an archive needs every block from the first one on',
+    )
+  }
+  return isPruned && sync?.mode !== 'full'
 }
 
 /** The genesis says what all nodes must share, the configuration the rest. */

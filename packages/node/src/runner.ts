@@ -41,6 +41,7 @@ import {
   isRefusal,
   LedgerError,
   type Pool,
+  type Receipt,
   type Secp256k1,
   type Verdict,
 } from '@vellum/ledger'
@@ -75,6 +76,11 @@ export interface Runner {
    * Rejects if the node cannot go on.
    */
   importBlock(block: Block): Promise<Verdict>
+  /**
+   * Makes a block the head whose state a snapshot has brought, in its turn: see `Chain.startFrom`.
+   * Resolves to false if the node is stopping; rejects if it cannot go on.
+   */
+  startFrom(block: Block, receipts: readonly Receipt[]): Promise<boolean>
   /** The engine's state, for status and metrics. */
   state(): State
 }
@@ -122,6 +128,13 @@ type Own =
       readonly kind: 'import'
       readonly block: Block
       readonly resolve: (verdict: Verdict) => void
+      readonly reject: (error: unknown) => void
+    }
+  | {
+      readonly kind: 'snapshot'
+      readonly block: Block
+      readonly receipts: readonly Receipt[]
+      readonly resolve: (isDone: boolean) => void
       readonly reject: (error: unknown) => void
     }
 
@@ -219,10 +232,12 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
 
   function handle(own: Own): Promise<void> | undefined {
     if (own.kind === 'event') return advance(own.event)
-    return importNow(own.block).then(own.resolve, (error: unknown) => {
+    const refuse = (error: unknown): never => {
       own.reject(error)
       throw error
-    })
+    }
+    if (own.kind === 'import') return importNow(own.block).then(own.resolve, refuse)
+    return startNow(own.block, own.receipts).then(() => own.resolve(true), refuse)
   }
 
   function advance(event: Event): Promise<void> | undefined {
@@ -396,6 +411,12 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     return { ok: true }
   }
 
+  async function startNow(block: Block, receipts: readonly Receipt[]): Promise<void> {
+    await chain.startFrom(block, receipts)
+    lastCount = block.transactions.length
+    await beginHeight()
+  }
+
   async function append(block: ExecutedBlock): Promise<void> {
     await chain.append(block)
     lastCount = block.block.transactions.length
@@ -494,6 +515,11 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       new Promise((resolve, reject) => {
         if (isStarted) mailbox.put({ kind: 'import', block, resolve, reject })
         else resolve({ ok: false, reason: 'the node is stopping' })
+      }),
+    startFrom: (block, receipts) =>
+      new Promise((resolve, reject) => {
+        if (isStarted) mailbox.put({ kind: 'snapshot', block, receipts, resolve, reject })
+        else resolve(false)
       }),
     state: () => state,
   }

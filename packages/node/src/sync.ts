@@ -162,6 +162,7 @@ export function answerBlocks(
   )
   let bytes = 0
   for (let number = question.after + 1; number <= last; number++) {
+    if (number < chain.snapshotHeight()) break
     const block = chain.encodedBlock(number)
     if (block === undefined) break
     if (bytes > 0 && bytes + block.length > CONSENSUS_LIMITS.syncBytesMax) break

@@ -108,7 +108,7 @@ export async function exportBlocks(
 ): Promise<void> {
   await withNode(ports, ({ node: { chain } }) => {
     const head = chain.head().header.number
-    const from = range.from ?? Math.min(1, head)
+    const from = range.from ?? Math.min(Math.max(1, chain.snapshotHeight()), head)
     const to = range.to ?? head
     if (from > to || to > head) {
       throw new NodeError(
@@ -163,11 +163,16 @@ export async function verifyChain(acceptHead: boolean, ports: CommandPorts): Pro
       ports.print(`files: ${files.files} of ${files.bytes} bytes are whole`)
       const head = chain.head().header
       const reportBlock = ports.progress.count('verifying block')
+      const snapshot = chain.snapshotHeight()
       for (let number = 1; number <= head.number; number++) {
-        verifyStoredBlock(chain, number)
+        if (number < snapshot) verifyStoredHeader(chain, number)
+        else verifyStoredBlock(chain, number)
         reportBlock(number, head.number)
       }
-      ports.print(`blocks: 0 to ${head.number} are linked, their roots recompute`)
+      if (snapshot > 0) {
+        ports.print(`headers: 0 to ${snapshot} are linked; the node began with a snapshot there`)
+      }
+      ports.print(`blocks: ${snapshot} to ${head.number} are linked, their roots recompute`)
       const reportState = ports.progress.count('verifying account')
       await chain.flush()
       const store = createStore(disk, crc32)
@@ -180,27 +185,36 @@ export async function verifyChain(acceptHead: boolean, ports: CommandPorts): Pro
   )
 }
 
+function verifyStoredHeader(chain: Chain, number: number): void {
+  const named = chain.header(number)
+  const parent = chain.header(number - 1)
+  if (named === undefined || parent === undefined) throw damaged(number, 'it is missing')
+  if (named.header.parentHash !== parent.hash) {
+    throw damaged(number, 'it does not follow the one before')
+  }
+  if (chain.numberOf(named.hash) !== number) throw damaged(number, 'it is not found by its hash')
+}
+
+function damaged(number: number, what: string): NodeError {
+  return new NodeError(
+    'NODE_STORE_DAMAGED',
+    `block ${number}: ${what}; restore a backup of the data directory, or delete it and import the chain again`,
+    { number },
+  )
+}
+
 function verifyStoredBlock(chain: Chain, number: number): void {
+  verifyStoredHeader(chain, number)
   const block = chain.block(number)
   const receipts = chain.receipts(number)
-  const parent = chain.header(number - 1)
-  const failed = (what: string): NodeError =>
-    new NodeError(
-      'NODE_STORE_DAMAGED',
-      `block ${number}: ${what}; restore a backup of the data directory, or delete it and import the chain again`,
-      { number },
-    )
-  if (block === undefined || receipts === undefined || parent === undefined) {
-    throw failed('it is missing')
-  }
-  if (block.header.parentHash !== parent.hash) throw failed('it does not follow the one before')
+  const failed = (what: string): NodeError => damaged(number, what)
+  if (block === undefined || receipts === undefined) throw failed('it is missing')
   if (transactionsRoot(block.transactions) !== block.header.transactionsRoot) {
     throw failed('its transactions are not those of its header')
   }
   if (receiptsRoot(receipts) !== block.header.receiptsRoot) {
     throw failed('its receipts are not those of its header')
   }
-  if (chain.numberOf(block.hash) !== number) throw failed('it is not found by its hash')
   block.transactions.forEach(({ hash }, index) => {
     const found = chain.locate(hash)
     if (found?.number !== number || found.index !== index) {

@@ -140,6 +140,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
       {
         blocks: config.blocks,
         consensus: config.consensus,
+        sync: config.sync,
         retainedBlocks,
         genesis,
         allocation: collecting(allocation, COLLECTED_ACCOUNTS),
