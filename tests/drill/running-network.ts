@@ -22,6 +22,7 @@ export interface NetworkProcess {
   readonly rpcPort: number
   readonly peerPort: number
   readonly pid: number
+  /** True while it can be asked: neither ended nor paused. */
   readonly isRunning: boolean
   /** Resolves when its RPC server answers. */
   start(): Promise<void>
@@ -42,7 +43,7 @@ export interface NetworkProcess {
 /** What `network create` writes, as far as it is changed here. */
 export interface NetworkNodeConfig {
   blocks?: Record<string, number>
-  network: { bootnodes: string[] }
+  network: { bootnodes: string[]; announce?: string[] }
   test?: { clockOffsetMs: number }
 }
 
@@ -112,8 +113,9 @@ function createProcess(place: {
   const keystore = (JSON.parse(readFileSync(config, 'utf8')) as { validator: { keystore: string } })
     .validator.keystore
   let child: ChildProcess | undefined
+  let isPaused = false
   let output = ''
-  const isRunning = (): boolean =>
+  const isAlive = (): boolean =>
     child !== undefined && child.exitCode === null && child.signalCode === null
 
   return {
@@ -127,7 +129,7 @@ function createProcess(place: {
       return child!.pid!
     },
     get isRunning() {
-      return isRunning()
+      return isAlive() && !isPaused
     },
     start: async () => {
       output = ''
@@ -159,13 +161,19 @@ function createProcess(place: {
       })
     },
     end: async (signal) => {
-      if (child === undefined || !isRunning()) return
+      if (child === undefined || !isAlive()) return
       const closed = once(child, 'close')
       child.kill(signal)
       await closed
     },
-    pause: () => void child?.kill('SIGSTOP'),
-    resume: () => void child?.kill('SIGCONT'),
+    pause: () => {
+      isPaused = true
+      child?.kill('SIGSTOP')
+    },
+    resume: () => {
+      isPaused = false
+      child?.kill('SIGCONT')
+    },
     wipe: () => rmSync(join(folder, 'data'), { recursive: true, force: true }),
     configure: (change) => changeJson(config, change as (json: object) => void),
     call: (method, ...params) => callRpc(url, method, params),
@@ -187,6 +195,33 @@ export async function callRpc<Result>(
   const answer = (await response.json()) as { result: Result; error?: { message: string } }
   if (answer.error !== undefined) throw new Error(answer.error.message)
   return answer.result
+}
+
+/**
+ * One question for each of the parameters, together; an answer with an error is undefined.
+ * @param params of each, alone where it is only one
+ * @throws Error if the node does not answer
+ */
+export async function demand<Result>(
+  node: Pick<NetworkProcess, 'url'>,
+  method: string,
+  params: readonly unknown[],
+  timeMsMax: number = CALL_MS_MAX,
+): Promise<(Result | null | undefined)[]> {
+  const body = params.map((param, id) => ({
+    jsonrpc: '2.0',
+    id,
+    method,
+    params: Array.isArray(param) ? param : [param],
+  }))
+  const response = await fetch(node.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(timeMsMax),
+  })
+  const answers = (await response.json()) as { id: number; result?: Result | null }[]
+  return answers.sort((a, b) => a.id - b.id).map(({ result }) => result)
 }
 
 async function runVellum(args: readonly string[]): Promise<void> {

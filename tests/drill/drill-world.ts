@@ -1,0 +1,143 @@
+/** A network under load, its links, and the questions that every drill ends with. */
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { findForks, findLost } from './agreement.ts'
+import { type DrillLoad, startDrillLoad } from './drill-load.ts'
+import { createRunningNetwork, type NetworkProcess } from './running-network.ts'
+import { openTcpDoor, type TcpDoor } from './tcp-links.ts'
+
+export interface DrillWorld {
+  /** Validators first, then those that may become some. */
+  readonly nodes: readonly NetworkProcess[]
+  readonly validators: number
+  readonly load: DrillLoad
+  /** Cuts, or heals, all links between one node and others; all others unless they are named. */
+  cut(node: NetworkProcess, from?: readonly NetworkProcess[]): void
+  heal(): void
+  /** The highest head of any node that runs. */
+  height(): Promise<number>
+  /** Milliseconds until a block above a height. @throws Error if none comes in time */
+  waitAbove(height: number): Promise<number>
+  /** Resolves when a node has caught up with the highest. @returns milliseconds */
+  waitCaughtUp(node: NetworkProcess): Promise<number>
+  /** Waits until all running nodes have the same blocks, and compares everything since the last time. */
+  compare(): Promise<{ readonly lost: number; readonly forks: number }>
+  stop(): Promise<void>
+}
+
+export interface DrillWorldOptions {
+  readonly directory: string
+  readonly validators: number
+  readonly followers: number
+}
+
+const CHAIN_ID = 1337
+const POLL_MS = 20
+/** Most milliseconds until the next block: with a round of 2 s this is many failed rounds. */
+const NEXT_BLOCK_MS_MAX = 90_000
+const CATCH_UP_MS_MAX = 120_000
+
+export async function createDrillWorld(options: DrillWorldOptions): Promise<DrillWorld> {
+  const network = await createRunningNetwork({ ...options, chainId: CHAIN_ID })
+  const { nodes } = network
+  const pids = (): number[] => nodes.filter(({ isRunning }) => isRunning).map(({ pid }) => pid)
+  const doors = new Map<NetworkProcess, TcpDoor>()
+  for (const node of nodes) doors.set(node, await openTcpDoor(node.peerPort, pids))
+  for (const node of nodes) {
+    node.configure((config) => {
+      config.network.bootnodes = config.network.bootnodes.map((location) => {
+        for (const [to, { port }] of doors) {
+          if (location.includes(`/tcp/${to.peerPort}/`)) {
+            return location.replace(`/tcp/${to.peerPort}/`, `/tcp/${port}/`)
+          }
+        }
+        throw new Error(`no door leads to ${location}`)
+      })
+      // What peers tell one another: they must not find a way around the doors.
+      config.network.announce = [`/ip4/127.0.0.1/tcp/${doors.get(node)!.port}`]
+    })
+  }
+  await Promise.all(nodes.map((node) => node.start()))
+  const load = startDrillLoad(CHAIN_ID, nodes)
+  let compared = 0
+
+  const running = (): NetworkProcess[] => nodes.filter(({ isRunning }) => isRunning)
+
+  async function heightOf(node: NetworkProcess): Promise<number> {
+    try {
+      return Number(await node.call<string>('eth_blockNumber'))
+    } catch {
+      // It is stopped, or just being killed.
+      return -1
+    }
+  }
+
+  async function height(): Promise<number> {
+    return Math.max(...(await Promise.all(running().map(heightOf))))
+  }
+
+  async function until(
+    condition: () => Promise<boolean>,
+    timeMsMax: number,
+    what: string,
+  ): Promise<number> {
+    const startedAt = performance.now()
+    while (!(await condition())) {
+      if (performance.now() - startedAt > timeMsMax) {
+        throw new Error(`${what}: not within ${timeMsMax / 1_000} s`)
+      }
+      await delay(POLL_MS)
+    }
+    return performance.now() - startedAt
+  }
+
+  return {
+    nodes,
+    validators: options.validators,
+    load,
+    cut: (node, from = nodes) => {
+      for (const other of from) {
+        if (other === node) continue
+        doors.get(node)!.refuse(() => other.pid)
+        doors.get(other)!.refuse(() => node.pid)
+      }
+    },
+    heal: () => {
+      for (const door of doors.values()) door.admit()
+    },
+    height,
+    waitAbove: (least) =>
+      until(async () => (await height()) > least, NEXT_BLOCK_MS_MAX, 'no next block'),
+    waitCaughtUp: (node) =>
+      until(
+        async () => {
+          const [own, all] = await Promise.all([heightOf(node), height()])
+          return own >= all - 1
+        },
+        CATCH_UP_MS_MAX,
+        `${node.name} does not catch up`,
+      ),
+    compare: async () => {
+      const seen = new Map(load.seen)
+      const target = await height()
+      await until(
+        async () => {
+          const heights = await Promise.all(running().map(heightOf))
+          return heights.every((each) => each >= target)
+        },
+        CATCH_UP_MS_MAX,
+        'not all nodes have all blocks',
+      )
+      const forks = await findForks(running(), compared + 1, target)
+      compared = target
+      // A receipt is of a block that some node has; all have it by now.
+      const lost = await findLost(running(), seen)
+      return { lost: lost.size, forks: forks.length }
+    },
+    stop: async () => {
+      await load.stop()
+      await network.stop()
+      await Promise.all([...doors.values()].map((door) => door.close()))
+    },
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * `pnpm drill [--short]`: real validators on this machine, under load, and everything that may happen
+ * to them. Prints how long the next block took; ends with `N drills, V violations`. Exit code 1 if
+ * there was one: a lost receipt, a fork, a block that should not be, or none that should.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createDrillWorld, type DrillWorld } from './drill-world.ts'
+import {
+  cutInHalves,
+  cutOff,
+  type Drill,
+  format,
+  killOne,
+  killTwo,
+  pauseOne,
+  replaceAll,
+  restartAll,
+  skewClock,
+  wipeOne,
+} from './drills.ts'
+
+const { values } = parseArgs({
+  options: {
+    /** Shorter pauses. */
+    short: { type: 'boolean', default: false },
+    /** Only drills whose name holds this. */
+    filter: { type: 'string', default: '' },
+  },
+})
+const longMs = values.short ? 5_000 : 30_000
+const VALIDATORS = 4
+
+const DRILLS: readonly Drill[] = [
+  ...Array.from({ length: VALIDATORS }, (_, i) => killOne(i)),
+  killTwo(0, 2),
+  pauseOne(1, longMs),
+  cutOff(2, longMs / 3),
+  cutInHalves(longMs / 3),
+  wipeOne(3),
+  skewClock(0, 10_000, longMs / 3),
+  skewClock(0, -10_000, longMs / 3),
+  restartAll,
+]
+
+const directory = mkdtempSync(join(tmpdir(), 'vellum-drill-'))
+let drills = 0
+let violations = 0
+
+function heading(): void {
+  console.log(row('drill', 'next block', 'lost', 'forks', ''))
+  console.log(row('-'.repeat(58), '-'.repeat(10), '----', '-----', '-'))
+}
+
+function row(name: string, next: string, lost: string, forks: string, remark: string): string {
+  const cells = [name.padEnd(58), next.padStart(10), lost.padStart(4), forks.padStart(5), remark]
+  return `| ${cells.join(' | ')} |`
+}
+
+async function runAll(world: DrillWorld, list: readonly Drill[]): Promise<void> {
+  for (const { name, run } of list) {
+    drills += 1
+    try {
+      const { nextBlockMs, remark = '', violation } = await run(world)
+      const { lost, forks } = await world.compare()
+      if (lost > 0 || forks > 0 || violation !== undefined) violations += 1
+      const remarks = violation === undefined ? remark : `${remark}; VIOLATION: ${violation}`
+      console.log(row(name, format(nextBlockMs), String(lost), String(forks), remarks))
+    } catch (error) {
+      violations += 1
+      console.log(row(name, '?', '?', '?', `VIOLATION: ${(error as Error).message}`))
+      for (const node of world.nodes) {
+        console.error(`--- ${node.name}\n${node.output().split('\n').slice(-15).join('\n')}`)
+      }
+      return
+    }
+  }
+}
+
+async function inWorld(name: string, followers: number, all: readonly Drill[]): Promise<void> {
+  const list = all.filter((drill) => drill.name.includes(values.filter))
+  if (list.length === 0) return
+  const options = { directory: join(directory, name), validators: VALIDATORS, followers }
+  const world = await createDrillWorld(options)
+  try {
+    await world.waitAbove(0)
+    await runAll(world, list)
+    console.log(`${world.load.seen.size} receipts were seen by clients`)
+  } finally {
+    await world.stop()
+  }
+}
+
+try {
+  heading()
+  await inWorld('four', 0, DRILLS)
+  await inWorld('eight', VALIDATORS, [replaceAll])
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}
+console.log(`${drills} drills, ${violations} violations`)
+process.exitCode = violations === 0 ? 0 : 1
