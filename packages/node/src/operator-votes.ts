@@ -44,9 +44,11 @@ export function createOperatorVotes(epochLength: number): OperatorVotes {
       if (isEpochBlock(height, epochLength)) return undefined
       const useful = [...wanted].filter(([subject, kind]) => {
         const isMember = state.validators.includes(subject)
-        if (isMember === (kind === 'add')) return false
-        const votes = kind === 'add' ? state.adds : state.drops
-        return !votes.get(subject)?.has(proposer)
+        const [same, opposite] =
+          kind === 'add' ? [state.adds, state.drops] : [state.drops, state.adds]
+        // It would change nothing, but for taking back what we have voted before.
+        if (isMember === (kind === 'add')) return opposite.get(subject)?.has(proposer) ?? false
+        return !same.get(subject)?.has(proposer)
       })
       if (useful.length === 0) return undefined
       const [recipient, kind] = useful[turn++ % useful.length]!
