@@ -33,7 +33,7 @@ function nodesOf(trie: Trie): Map<string, NewNode> {
 }
 
 function sourceOf(nodes: ReadonlyMap<string, NewNode>): NodeSource {
-  return { node: (path, hash) => nodes.get(placeOf(path, hash))?.encoded }
+  return { node: (path, hash) => nodes.get(placeOf(path, hash))?.record }
 }
 
 const NO_BOUNDS = { bytesMax: 1e9, entriesMax: 1e9 }
