@@ -42,6 +42,10 @@ export function createConsensusMetrics(
     'vellum_consensus_decided_total',
     'Heights decided by messages of consensus at this node.',
   )
+  const imported = metrics.counter(
+    'vellum_sync_blocks_total',
+    'Blocks that came sealed from peers instead.',
+  )
   const missing = metrics.counters(
     'vellum_consensus_missing_total',
     'Decided heights at which nothing had come from a validator before the next was decided.',
@@ -133,6 +137,7 @@ export function createConsensusMetrics(
       before = state
       if (state.height !== last.height) {
         if (last.isDecided) part('appended')
+        else imported.add(state.height - last.height)
         wasDecidedBefore = last.isDecided
         spokeBefore = spoke
         spoke = new Set()

@@ -103,6 +103,12 @@ export function registerNodeMetrics(metrics: Metrics, observed: ObservedNode): v
     const progress = progressOf(sync?.state())
     return progress === undefined ? 0 : progress.highestBlock - progress.currentBlock
   })
+  gauge(
+    'vellum_sync_failures_total',
+    'Questions for blocks that failed, or whose blocks could not be imported.',
+    () => sync?.failures,
+    'counter',
+  )
   gauge('vellum_sync_active', '1 while blocks are fetched from peers.', () =>
     Number(progressOf(sync?.state()) !== undefined),
   )

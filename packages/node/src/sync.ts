@@ -18,6 +18,8 @@ export interface Sync {
   tell(event: SyncEvent): void
   stop(): Promise<void>
   state(): SyncState
+  /** Questions that were not answered, or answered with what could not be imported. */
+  readonly failures?: number
 }
 
 export interface SyncPorts {
@@ -44,9 +46,11 @@ export function createSync(ports: SyncPorts): Sync {
   let importing: Promise<void> | undefined
   let waiting: CancelTimer | undefined
   let isStopped = false
+  let failures = 0
 
   function tell(event: SyncEvent): void {
     if (isStopped) return
+    if (event.type === 'failed') failures += 1
     const wasBehind = state.startedAt
     const transition = stepSync(state, event, ports.takesPart())
     state = transition.state
@@ -147,6 +151,9 @@ export function createSync(ports: SyncPorts): Sync {
       await importing
     },
     state: () => state,
+    get failures() {
+      return failures
+    },
   }
 }
 

@@ -139,6 +139,7 @@ describe('metrics of consensus', () => {
     ])
     expect(value('vellum_consensus_decision_seconds_sum')).toBe(0.1)
     expect(value('vellum_consensus_decided_total')).toBe(1)
+    expect(value('vellum_sync_blocks_total')).toBe(0)
   })
 
   it('count rounds after the first by what led to them', () => {
@@ -193,6 +194,7 @@ describe('metrics of consensus', () => {
     for (let height = 1; height < 5; height++) step({ height, round: undefined })
     step({ round: 0, isDecided: true })
     expect(value(`vellum_consensus_missing_total{validator="${B}"}`)).toBeUndefined()
+    expect(value('vellum_sync_blocks_total')).toBe(3)
   })
 
   it('count late votes, contradictions and rejected messages', () => {
