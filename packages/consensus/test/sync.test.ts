@@ -37,6 +37,18 @@ describe('catching up', () => {
     expect(effects).toEqual([ask(A, 5)])
   })
 
+  test('asks nobody while nobody is known to be ahead, or has gone again', () => {
+    expect(run(initialSyncState(0), [{ type: 'head', height: 1 }]).effects).toEqual([])
+    const { effects, state } = run(initialSyncState(5), [
+      { type: 'peerHead', peer: A, height: 5 },
+      { type: 'peerHead', peer: B, height: 9 },
+      { type: 'peerDown', peer: B },
+      { type: 'failed', peer: B },
+    ])
+    expect(effects).toEqual([ask(B, 5)])
+    expect(state).toMatchObject({ asked: undefined, startedAt: undefined })
+  })
+
   test('asks for what follows while the last answer is being imported', () => {
     const { effects, state } = run(initialSyncState(0), [
       { type: 'peerHead', peer: A, height: 1_000 },

@@ -367,6 +367,32 @@ describe('chain: blocks of others', () => {
     expect(chain.head().header.number).toBe(1)
   })
 
+  test('a block that keeps no distance from its parent is refused, where the genesis wants one', async () => {
+    const config = {
+      chainId: 7,
+      londonBlock: 0,
+      zeroBaseFee: true,
+      qbft: { blockperiodseconds: 5 },
+    }
+    const json = { config, alloc: {}, difficulty: 1, gasLimit: 30_000_000, timestamp: 100 }
+    const chain = await open(createMemoryKeyValue(), undefined, parseGenesis(json))
+    const verdicts = [99, 100, 104, 105, 106].map((timestamp) => {
+      const { header } = chain.build(poolOf(chain), {
+        timestamp,
+        fields: sealer.fields,
+        gasLimitTarget: 30_000_000n,
+      }).block
+      const block = {
+        header: sealer.seal(header),
+        transactions: [],
+        ommers: [],
+        withdrawals: undefined,
+      }
+      return chain.execute(block).ok
+    })
+    expect(verdicts).toEqual([false, false, false, true, true])
+  })
+
   test('withdrawals are refused: no proposer makes money out of nothing', async () => {
     const { chain, block } = await setUp()
     const withdrawals = [{ index: 0n, validatorIndex: 0n, address: addressOf(50), amount: 10n }]

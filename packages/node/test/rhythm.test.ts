@@ -5,7 +5,7 @@ import { createVirtualNode } from './virtual-node.ts'
 describe('the rhythm of a validator that is alone', () => {
   it('makes a block as soon as a transaction waits, and none before', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode()
-    node.start()
+    await node.start()
     await time.advance(10_000)
     expect(blocks()).toEqual([])
     node.pool.add(transfer())
@@ -17,7 +17,7 @@ describe('the rhythm of a validator that is alone', () => {
 
   it('takes the clock’s second as timestamp, and the parent’s in the same second', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode()
-    node.start()
+    await node.start()
     const second = Math.floor(time.now() / 1000)
     for (let i = 0; i < 2; i++) {
       node.pool.add(transfer())
@@ -35,7 +35,7 @@ describe('the rhythm of a validator that is alone', () => {
     const { node, time, transfer, blocks } = await createVirtualNode({
       blocks: { heartbeatMs: 60_000 },
     })
-    node.start()
+    await node.start()
     await time.advance(59_999)
     expect(blocks()).toHaveLength(0)
     await time.advance(1)
@@ -51,7 +51,7 @@ describe('the rhythm of a validator that is alone', () => {
 
   it('makes no empty block without a heartbeat', async () => {
     const { node, time, blocks } = await createVirtualNode({ blocks: { heartbeatMs: 0 } })
-    node.start()
+    await node.start()
     await time.advance(1e9)
     expect(blocks()).toEqual([])
     await node.stop()
@@ -59,7 +59,7 @@ describe('the rhythm of a validator that is alone', () => {
 
   it('lets transactions gather after a busy block, and hardly after one of a single transaction', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode({ blocks: { gatherMs: 300 } })
-    node.start()
+    await node.start()
     node.pool.add(transfer())
     await time.advance(0)
     node.pool.add(transfer())
@@ -83,7 +83,7 @@ describe('the rhythm of a validator that is alone', () => {
     const { node, time, transfer, blocks } = await createVirtualNode({
       blocks: { periodMs: 2_000 },
     })
-    node.start()
+    await node.start()
     node.pool.add(transfer())
     await time.advance(0)
     node.pool.add(transfer())
@@ -96,7 +96,7 @@ describe('the rhythm of a validator that is alone', () => {
 
   it('waits for a gap to fill', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode()
-    node.start()
+    await node.start()
     const [first, second, third] = [transfer(), transfer(), transfer()]
     node.pool.add(second)
     node.pool.add(third)
@@ -118,7 +118,7 @@ describe('the rhythm of a validator that is alone', () => {
         batch: (writes) => (isBroken ? Promise.reject(failure) : disk.batch(writes)),
       },
     })
-    node.start()
+    await node.start()
     isBroken = true
     const tx = transfer()
     node.pool.add(tx)
@@ -128,9 +128,17 @@ describe('the rhythm of a validator that is alone', () => {
     expect(node.chain.locate(tx.hash)).toBeUndefined()
   })
 
+  it('makes nothing before it is started, and stops all the same', async () => {
+    const { node, time, transfer, blocks } = await createVirtualNode()
+    node.pool.add(transfer())
+    await time.advance(120_000)
+    expect(blocks()).toEqual([])
+    await node.stop()
+  })
+
   it('makes nothing after it is stopped', async () => {
     const { node, time, transfer, blocks } = await createVirtualNode()
-    node.start()
+    await node.start()
     await node.stop()
     node.pool.add(transfer())
     await time.advance(120_000)

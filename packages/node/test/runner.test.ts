@@ -338,14 +338,22 @@ describe('what the node says', () => {
     await node.stop()
   })
 
+  test('has one timer of each name: a new one replaces it', async () => {
+    const { node, work, time, timerCount } = await createWorld(0, { isAlone: true })
+    await work()
+    // Block, heartbeat, round, and saying again what may have been lost.
+    for (let i = 0; i < 100; i++) {
+      await time.advance(500)
+      expect(timerCount()).toBeLessThanOrEqual(4)
+    }
+    expect(timerCount()).toBeGreaterThan(0)
+    await node.stop()
+  })
+
   test('ends with stop, in the middle of a round, and no timer is left', async () => {
     const { node, said, work, time, timerCount } = await createWorld(0, { isAlone: true })
     await work()
-    // Block and heartbeat have had their time or wait; a round and its repetitions are timed.
     expect(timerCount()).toBeGreaterThan(0)
-    for (let i = 0; i < 100; i++) await time.advance(500)
-    // A timer replaces the one of its name.
-    expect(timerCount()).toBeLessThanOrEqual(4)
     await node.stop()
     await time.advance(120_000)
     expect(timerCount()).toBe(0)
@@ -371,4 +379,24 @@ describe('what the node says', () => {
     ])
     await node.stop()
   })
+})
+
+test('a block that the chain has is fine to import again, and another at its height is not', async () => {
+  const world = await createWorld(0)
+  const { node, work } = world
+  await work()
+  await agree(world, SIGNERS.slice(1, 3))
+  const { runner } = node.consensus!
+  const block = node.chain.block(1)!
+  const importing = [
+    runner.importBlock(block),
+    runner.importBlock({ ...block, header: { ...block.header, gasUsed: 1n } }),
+  ]
+  await world.time.advance(0)
+  expect(await Promise.all(importing)).toEqual([
+    { ok: true },
+    { ok: false, reason: 'another block is final at this height' },
+  ])
+  expect(node.chain.head().header.number).toBe(1)
+  await node.stop()
 })

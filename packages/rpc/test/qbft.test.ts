@@ -158,6 +158,26 @@ describe('qbft_getSignerMetrics', () => {
     )
   })
 
+  it('takes earliest and pending for the first block and the head', async () => {
+    const { ask } = client({ height: 20 })
+    const all = await ask('qbft_getSignerMetrics', '0x0', 'latest')
+    expect(await ask('qbft_getSignerMetrics', 'earliest', 'pending')).toEqual(all)
+  })
+
+  it('refuses bounds that are no blocks', async () => {
+    const { answer } = client()
+    for (const params of [
+      ['later', '0x5'],
+      ['0x1', 'later'],
+      ['-1', '0x5'],
+      ['0x1', 5],
+    ]) {
+      expect(await answer('qbft_getSignerMetrics', ...params)).toMatchObject({
+        error: { code: -32602 },
+      })
+    }
+  })
+
   it('refuses an empty range and one that is too long', async () => {
     const { answer } = client({ height: 5_000 })
     expect(await answer('qbft_getSignerMetrics', '0x5', '0x5')).toMatchObject({
@@ -209,6 +229,15 @@ describe('votes', () => {
       })
     }
     expect(proposed).toEqual([])
+  })
+
+  it('are discarded by an address and nothing else', async () => {
+    const { answer } = client()
+    for (const params of [[], ['0x12'], ['validator'], [true], [A, true]]) {
+      expect(await answer('qbft_discardValidatorVote', ...params)).toMatchObject({
+        error: { code: -32602 },
+      })
+    }
   })
 
   it('are not taken where the server does not name the methods; reading goes on', async () => {
