@@ -2,6 +2,7 @@
 
 import { faultsTolerated } from '@vellum/consensus'
 import type { BehaviourName } from './byzantine/catalogue.ts'
+import { recoveryPeriodsMax } from './draw-scenario.ts'
 import { createPrng } from './prng.ts'
 import type { Scenario } from './scenario.ts'
 import { GOOD_DISK } from './virtual-disk.ts'
@@ -47,6 +48,10 @@ export function catalogueScenario(
     ],
     healAfterSeconds: SECONDS,
     blocksAfterHealing: 10,
-    expect: { violations: 'none', blocksBeforeHealing: 0, recoveryPeriodsMax: 65 },
+    expect: {
+      violations: 'none',
+      blocksBeforeHealing: 0,
+      recoveryPeriodsMax: recoveryPeriodsMax(1, liars.length),
+    },
   }
 }

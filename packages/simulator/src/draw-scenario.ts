@@ -66,9 +66,20 @@ export function drawScenario(seed: string): Scenario {
     expect: {
       violations: 'none',
       blocksBeforeHealing: 0,
-      recoveryPeriodsMax: 60 / blockPeriodSeconds + 5,
+      recoveryPeriodsMax: recoveryPeriodsMax(blockPeriodSeconds, adversaries.length),
     },
   }
+}
+
+/** Highest timeout of a round, seconds. */
+const TIMEOUT_MAX_SECONDS = 60
+
+/**
+ * Block periods within which the next block must come: the round under way may have to end, and
+ * every adversary may be the proposer of one more, each as long as a round can be.
+ */
+export function recoveryPeriodsMax(blockPeriodSeconds: number, adversaries: number): number {
+  return ((1 + adversaries) * TIMEOUT_MAX_SECONDS) / blockPeriodSeconds + 5
 }
 
 interface Fate {

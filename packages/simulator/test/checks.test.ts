@@ -27,6 +27,7 @@ import {
   parseGenesis,
   QBFT_MIX_HASH,
   qbftHash,
+  type SealedHeader,
 } from '@vellum/ledger'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createCheapCrypto } from '../src/cheap-crypto.ts'
@@ -79,14 +80,18 @@ function headerOf(
 }
 
 /** A block with seals of these validators. */
-function sealed(header: Header, extra: Partial<ExtraData>, by: readonly Validator[]) {
+function sealed(header: Header, extra: Partial<ExtraData>, by: readonly Validator[]): SealedHeader {
   const seals = by.map(({ sign }) => sign(commitHash(header)))
   const complete = headerOf(header.number, { ...extra, seals }, header)
   const named = { ...complete, extraData: headerOf(header.number, { ...extra, seals }).extraData }
   return { header: named, hash: qbftHash(named) }
 }
 
-function blockAt(number: number, extra: Partial<ExtraData> = {}, by = validators.slice(0, 3)) {
+function blockAt(
+  number: number,
+  extra: Partial<ExtraData> = {},
+  by: readonly Validator[] = validators.slice(0, 3),
+): SealedHeader {
   return sealed(headerOf(number, extra), extra, by)
 }
 
@@ -208,7 +213,7 @@ describe('the checks', () => {
     expect(rules()).toEqual(['S4', 'S4'])
   })
 
-  test.for<[string, readonly Validator[]]>([
+  test.for<readonly [string, readonly Validator[]]>([
     ['too few seals', validators.slice(0, 2)],
     ['a seal twice', [first, second, second]],
     ['a seal of nobody in the set', [first, second, { ...liar, sign: first.sign }]],
