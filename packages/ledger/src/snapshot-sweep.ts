@@ -46,12 +46,12 @@ const OWNER_SIZE = 32
 
 /**
  * Deletes nodes that were written below a height. Nothing else may write meanwhile.
- * @param kept root of a state that stays, whatever the height of its nodes; undefined: none does
+ * @param genesis root of the genesis state, if it stays: a pivot may have written its nodes again
  */
 export async function sweepNodes(
   store: Store,
   below: number,
-  kept: Hash | undefined,
+  genesis: Hash | undefined,
 ): Promise<void> {
   for (const kind of [KIND.node, KIND.storageNode] as const) {
     let from = keyOf(kind)
@@ -61,10 +61,10 @@ export async function sweepNodes(
       const range = { from, to: Uint8Array.of(kind + 1), limit: LIMITS.snapshotSweepNodes }
       for await (const [key] of store.disk.iterate(range)) {
         last = key
-        const isOld = nodeHeight(store, key) < below
-        if (isOld && (kept === undefined || !isNodeOf(store, kept, key))) {
-          writes.push(store.write(key, undefined))
-        }
+        const height = nodeHeight(store, key)
+        if (height >= below) continue
+        const isKept = genesis !== undefined && (height === 0 || isNodeOf(store, genesis, key))
+        if (!isKept) writes.push(store.write(key, undefined))
       }
       if (writes.length > 0) await store.disk.batch(writes)
       if (last === undefined) break

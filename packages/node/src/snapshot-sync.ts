@@ -152,7 +152,7 @@ export function createSnapshotSync(options: SnapshotSyncOptions, ports: Snapshot
     }
     const { stateRoot } = broughtHeader(height)
     // What is left of a pivot before this one; the genesis state is still that of the head.
-    await sweepNodes(store, height, chain.state().root)
+    if (after > 0) await sweepNodes(store, height, chain.state().root)
     const pivot = newPivot(height, stateRoot)
     await store.disk.batch([progressWrite(store, { headers, pivot })])
     log.info('headers are verified', { headers, pivot: height })

@@ -114,8 +114,10 @@ export interface Origin {
   grow(count: number): Promise<void>
 }
 
-export async function createOrigin(genesis: Genesis): Promise<Origin> {
-  const disk = createMemoryKeyValue()
+export async function createOrigin(
+  genesis: Genesis,
+  disk: KeyValue = createMemoryKeyValue(),
+): Promise<Origin> {
   const scheme = qbftSchemeOf(genesis, crypto)!
   const chain = await openChain({ genesis, disk, crc32, scheme, crypto, retainedBlocks: 64 })
   let nonce = 0n
