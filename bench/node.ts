@@ -163,7 +163,7 @@ async function quiet(server: Server): Promise<void> {
   }
 }
 
-async function runClient(job: ClientJob): Promise<ClientResult> {
+export async function runClient(job: ClientJob): Promise<ClientResult> {
   const child = spawn(process.execPath, [CLIENT], { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(JSON.stringify(job))
   let output = ''
