@@ -236,19 +236,24 @@ export function uponRoundChange(turn: Turn, { from, message }: From<RoundChange>
       return
     }
     reject(turn, { from, message }, known.payload.round === round ? 'duplicate' : 'late')
-    return answerLate(turn, message)
+    return answerLate(turn, { from, message })
   }
   if (!isRoundChangeProven(message, state.validators)) {
     return reject(turn, { from, message }, 'justification is not valid')
   }
   relay(turn, from, message)
   takeRoundChange(turn, message)
-  answerLate(turn, message)
+  answerLate(turn, { from, message })
 }
 
-/** A validator of an earlier round gets what brings it here: a justified proposal, or our word. */
-function answerLate(turn: Turn, { author, payload }: RoundChange): void {
+/**
+ * A validator of an earlier round gets what brings it here: a justified proposal, or our word. It is
+ * answered when it speaks itself: copies that others pass on would be answered by everybody each time.
+ */
+function answerLate(turn: Turn, { from, message }: From<RoundChange>): void {
   const { state } = turn
+  const { author, payload } = message
+  if (from !== author) return
   if (state.round === undefined || payload.round >= state.round) return
   const answer = state.accepted ?? state.own.roundChange
   if (answer === undefined) return

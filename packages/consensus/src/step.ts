@@ -31,12 +31,14 @@ import {
 } from './types.ts'
 import { sayCommit, sayPrepare, uponCommit, uponPrepare } from './votes.ts'
 
-/** The state of an engine that has not been told of any chain. @param hasVotes false: memory is lost */
-export function initialState(hasVotes: boolean): State {
-  return {
-    ...freshHeight({ height: -1, hash: ZERO_HASH, proposer: NOBODY, timestamp: 0 }, []),
-    abstainsThrough: hasVotes ? undefined : 'unknown',
-  }
+/**
+ * The state of an engine that has not been told of any chain.
+ * @param abstainsThrough `unknown`: it is not known what was said before; a height: it is known for
+ *   those above it only
+ */
+export function initialState(abstainsThrough?: State['abstainsThrough']): State {
+  const nowhere: State['head'] = { height: -1, hash: ZERO_HASH, proposer: NOBODY, timestamp: 0 }
+  return { ...freshHeight(nowhere, []), abstainsThrough }
 }
 
 const NOBODY = '0x0000000000000000000000000000000000000000'

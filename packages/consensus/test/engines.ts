@@ -138,7 +138,7 @@ export function createEngines(count: number, options: EnginesOptions = {}): Engi
   const all = [...validators, ...follower].map(
     (self): Engine => ({
       self,
-      state: initialState(true),
+      state: initialState(),
       head: GENESIS,
       effects: [],
       records: [],
@@ -242,7 +242,7 @@ export function createEngines(count: number, options: EnginesOptions = {}): Engi
       return apply(engine, newHead(engine))
     },
     restart: (engine, { isForgetful = false } = {}) => {
-      engine.state = initialState(!isForgetful)
+      engine.state = initialState(isForgetful ? 'unknown' : undefined)
       if (isForgetful) engine.records = []
       const height = engine.head.number + 1
       apply(

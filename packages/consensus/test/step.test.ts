@@ -1,9 +1,19 @@
 import type { Address } from '@vellum/evm'
 import { qbftHash } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
-import { inRound, type Message } from '../src/index.ts'
+import { initialState, inRound, type Message, step, type VoteRecord } from '../src/index.ts'
 import { namesOf } from './effect-names.ts'
-import { createEngines, type Engine, type Engines, GENESIS, makeBlock, roundIn } from './engines.ts'
+import {
+  createEngines,
+  type Engine,
+  type Engines,
+  GENESIS,
+  makeBlock,
+  recover,
+  roundIn,
+  SETTINGS,
+  signAs,
+} from './engines.ts'
 import { certificateOf, commitBy, prepareBy, proposalBy, roundChangeBy } from './messages.ts'
 
 const receive = (engines: Engines, engine: Engine, message: Message, from = message.author) =>
@@ -409,6 +419,39 @@ describe('lies', () => {
     expect(engine.state.abstainsThrough).toBe(1)
     engines.step(engine, head(2))
     expect(engine.state.abstainsThrough).toBeUndefined()
+  })
+
+  test('a validator whose database is behind its votes says nothing below their height', () => {
+    const engines = createEngines(4)
+    const [a, b] = engines.validators as [Address, Address]
+    const env = {
+      self: b,
+      settings: SETTINGS,
+      sign: (hash: Uint8Array) => signAs(b, hash),
+      recover,
+    }
+    const head = (height: number, records: readonly VoteRecord[] = []) => ({
+      type: 'newHead' as const,
+      at: 0,
+      head: { height, hash: GENESIS.stateRoot, proposer: a, timestamp: height },
+      validators: engines.validators,
+      restMs: 0,
+      records,
+    })
+    const voted = { kind: 'voted', height: 7, round: 0, digest: GENESIS.stateRoot } as const
+    let state = initialState(7 - 2)
+    for (let height = 0; height < 6; height++) {
+      const transition = step(state, head(height), env)
+      expect(transition.effects).toEqual([])
+      state = transition.state
+    }
+    const at7 = step(state, head(6, [voted]), env)
+    expect(at7.state.abstainsThrough).toBeUndefined()
+    expect(at7.state.own.prepare?.payload).toEqual({
+      height: 7,
+      round: 0,
+      digest: GENESIS.stateRoot,
+    })
   })
 
   test('our own vote comes back: what a lost memory said still binds', () => {

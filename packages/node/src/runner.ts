@@ -171,7 +171,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   }
   const mailbox = createMailbox<Own>(wake)
   const timersUnderWay = new Map<TimerName, CancelTimer>()
-  let state: State = initialState(votes?.found !== 'lost')
+  let state: State = initialState(votes?.found === 'lost' ? 'unknown' : undefined)
   let executed = new Map<Hash, ExecutedBlock>()
   let isStarted = false
   let isRunning = false
@@ -430,8 +430,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     isStuck = header.number > 0 && lastCount === 0 && pool.readyCount > 0
     isWorkTold = false
     votes?.release(header.number)
-    const said = records
-    records = []
+    const said = records.filter(({ height }) => height === header.number + 1)
+    records = records.filter(({ height }) => height > header.number + 1)
     await advance({
       type: 'newHead',
       at: clock.now(),
@@ -480,11 +480,15 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
           tellWork()
         })
       })
-      // A record above the next height: the database lost blocks that we have voted on since.
       const next = chain.head().header.number + 1
-      if (records.some(({ height }) => height > next)) {
-        log.error('votes were kept for blocks that the database has lost: this validator abstains')
-        state = initialState(false)
+      const last = Math.max(0, ...records.map(({ height }) => height))
+      if (last > next) {
+        // Of the heights before it, what was said is forgotten: it was final once.
+        log.warn('the database is behind the votes: nothing is said below their height', {
+          height: next,
+          votedAt: last,
+        })
+        state = initialState(last - 2)
       }
       isRunning = true
       running = beginHeight()

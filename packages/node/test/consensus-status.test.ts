@@ -28,7 +28,7 @@ const HEAD: State['head'] = {
 
 /** At height 10, four validators, before the first round; this node is `A`. */
 function state(fields: Partial<State> = {}): State {
-  return { ...initialState(true), head: HEAD, height: 10, validators: [A, B, C, D], ...fields }
+  return { ...initialState(), head: HEAD, height: 10, validators: [A, B, C, D], ...fields }
 }
 
 function view(fields: Partial<PeerView> = {}): PeerView {
@@ -105,7 +105,7 @@ interface StepCase {
 const STEPS: readonly StepCase[] = [
   {
     name: 'has not been told of the chain',
-    facts: { state: initialState(true) },
+    facts: { state: initialState() },
     expect: { step: 'starting', proposer: null },
     explanation: 'The node has just started',
   },

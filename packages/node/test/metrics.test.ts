@@ -85,7 +85,7 @@ function stage(): {
   const metrics = createMetrics()
   let now = 0
   const observer = createConsensusMetrics(metrics, { elapsed: () => now })
-  let state: State = { ...initialState(true), height: 1, validators: [A, B, C, D] }
+  let state: State = { ...initialState(), height: 1, validators: [A, B, C, D] }
   return {
     step: (fields, { event = WORK, effects = [], afterMs = 0 } = {}) => {
       now += afterMs
