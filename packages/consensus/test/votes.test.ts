@@ -41,16 +41,16 @@ function world(isProposed = true): World {
 
 describe('uponPrepare', () => {
   const refused: readonly [string, (world: World) => Message, string][] = [
-    ['of another block', ({ c, other }) => prepareBy(c, other), 'reject: digest differs'],
+    ['prepare of another block', ({ c, other }) => prepareBy(c, other), 'reject: digest differs'],
     [
-      'of a stranger',
+      'prepare of a stranger',
       ({ block }) => prepareBy(STRANGER, block),
       'reject: author is not a validator',
     ],
-    ['of an earlier height', ({ c, block }) => prepareBy(c, block, 0, 0), 'reject: late'],
-    ['of a far round', ({ c, block }) => prepareBy(c, block, 3), 'reject: too far ahead'],
+    ['prepare of an earlier height', ({ c, block }) => prepareBy(c, block, 0, 0), 'reject: late'],
+    ['prepare of a far round', ({ c, block }) => prepareBy(c, block, 3), 'reject: too far ahead'],
   ]
-  test.for(refused)('one %s is refused, and counts nowhere', ([, make, reason]) => {
+  test.for(refused)('a %s is refused, and counts nowhere', ([, make, reason]) => {
     const given = world()
     expect(namesOf(given.receive(make(given)))).toEqual([reason])
     expect([...given.engine.state.prepares.keys()]).toEqual([given.engine.self])
@@ -104,30 +104,30 @@ describe('uponPrepare', () => {
 
 describe('uponCommit', () => {
   const refused: readonly [string, (world: World) => Message, string][] = [
-    ['of another block', ({ c, other }) => commitBy(c, other), 'reject: digest differs'],
+    ['commit of another block', ({ c, other }) => commitBy(c, other), 'reject: digest differs'],
     [
-      'of a stranger',
+      'commit of a stranger',
       ({ block }) => commitBy(STRANGER, block),
       'reject: author is not a validator',
     ],
     [
-      'of an earlier height',
+      'commit of an earlier height',
       ({ c, block }) => commitBy(c, block, 0, { height: 0 }),
       'reject: late',
     ],
-    ['of a far round', ({ c, block }) => commitBy(c, block, 3), 'reject: too far ahead'],
+    ['commit of a far round', ({ c, block }) => commitBy(c, block, 3), 'reject: too far ahead'],
     [
-      'with another validator’s seal',
+      'commit with another validator’s seal',
       ({ c, d, block }) => commitBy(c, block, 0, { sealer: d }),
       'reject: seal is not the author’s',
     ],
     [
-      'with a stranger’s seal',
+      'commit with a stranger’s seal',
       ({ c, block }) => commitBy(c, block, 0, { sealer: STRANGER }),
       'reject: seal is not the author’s',
     ],
   ]
-  test.for(refused)('one %s is refused, and counts nowhere', ([, make, reason]) => {
+  test.for(refused)('a %s is refused, and counts nowhere', ([, make, reason]) => {
     const given = world()
     expect(namesOf(given.receive(make(given)))).toEqual([reason])
     expect(given.engine.state.commits.size).toBe(0)

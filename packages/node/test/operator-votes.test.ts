@@ -110,6 +110,14 @@ describe('what the chain has counted already', () => {
     expect(voteAt(votes, 3, afterVote(SET, OTHER, add(NEW)))).toBeUndefined()
   })
 
+  test('without effect does not keep its opposite back', () => {
+    const votes = createOperatorVotes(EPOCH)
+    votes.propose(NEW, 'add')
+    votes.propose(THIRD, 'drop')
+    const odd = afterVote(afterVote(SET, SELF, drop(NEW)), SELF, add(THIRD))
+    expect([1, 2].map((height) => voteAt(votes, height, odd))).toEqual([add(NEW), drop(THIRD)])
+  })
+
   test('is voted for again after an epoch has cleared it', () => {
     const votes = createOperatorVotes(EPOCH)
     votes.propose(NEW, 'add')
