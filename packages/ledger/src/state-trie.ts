@@ -114,10 +114,17 @@ function encodeSlot(value: bigint): Uint8Array | undefined {
   return writer.take()
 }
 
-/** Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes. */
-export function storedNodes(store: Store, owner: Uint8Array): NodeSource {
+/**
+ * Nodes on disk of an account's storage trie; of the account trie for an owner of no bytes.
+ * @param heightMin nodes that were written at a lower height count as missing
+ */
+export function storedNodes(store: Store, owner: Uint8Array, heightMin = 0): NodeSource {
   return {
-    node: (path, hash) => store.read(nodeKey(owner, path, hash))?.subarray(NODE_HEIGHT_SIZE),
+    node: (path, hash) => {
+      const node = store.read(nodeKey(owner, path, hash))
+      if (node === undefined || (heightMin > 0 && readHeight(node, 0) < heightMin)) return undefined
+      return node.subarray(NODE_HEIGHT_SIZE)
+    },
   }
 }
 

@@ -39,21 +39,26 @@ export function verifyState(
 
 const SLOTS_IN_A_STEP = 256
 
-/** The same in short steps, for those who must give others a turn. */
+/**
+ * The same in short steps, for those who must give others a turn.
+ * @param heightMin nodes that were written at a lower height count as missing
+ */
 export function* stepThroughState(
   store: Store,
   root: Hash,
+  heightMin = 0,
 ): Generator<StateCount, StateCount, void> {
   const codes = new Set<Hash>()
   let accounts = 0
   let slots = 0
-  for (const [owner, leaf] of trieEntries(openTrie(root, hashing(storedNodes(store, NO_BYTES))))) {
+  const nodes = (owner: Uint8Array) => hashing(storedNodes(store, owner, heightMin))
+  for (const [owner, leaf] of trieEntries(openTrie(root, nodes(NO_BYTES)))) {
     const { storageRoot, codeHash } = decodeAccount(leaf)
     if (codeHash !== EMPTY_CODE_HASH && !codes.has(codeHash)) {
       assertCode(store, codeHash)
       codes.add(codeHash)
     }
-    const storage = openTrie(storageRoot, hashing(storedNodes(store, owner)))
+    const storage = openTrie(storageRoot, nodes(owner))
     for (const _ of trieEntries(storage)) {
       slots += 1
       if (slots % SLOTS_IN_A_STEP === 0) yield { accounts, slots }

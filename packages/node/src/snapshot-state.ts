@@ -63,6 +63,7 @@ export async function bringState(
   const state = { height, root }
   const segments = [...pivot.segments]
   const count = { accounts: 0, slots: 0, bytes: 0 }
+  let line: Promise<void> = Promise.resolve()
   const needed = { height, isState: true } as const
 
   const waiting = segments.flatMap(({ next }, index) => (next === undefined ? [] : [index]))
@@ -83,6 +84,13 @@ export async function bringState(
   await Promise.all(workers)
   if (failure !== undefined) throw failure.error
   return count
+
+  /** Segments share the upper nodes: one range is on disk before the next is verified against it. */
+  function alone(write: () => Promise<void>): Promise<void> {
+    const written = line.then(write)
+    line = written.catch(() => {})
+    return written
+  }
 
   async function save(index: number, segment: SnapshotSegment, writes: Write[]): Promise<void> {
     segments[index] = segment
@@ -125,9 +133,7 @@ export async function bringState(
           throw new AnswerRefused('failed', 'less than any peer has the time for')
         }
         count.bytes += content.length
-        const writes = verified(NO_BYTES, root, from, range)
-        for (const [, leaf] of range.entries) decodeAccount(leaf)
-        await store.disk.batch(writes)
+        await alone(() => store.disk.batch(verified(NO_BYTES, root, from, range)))
         return range
       },
     })

@@ -86,6 +86,8 @@ export function createSnapshotSync(options: SnapshotSyncOptions, ports: Snapshot
   let phase: Phase = 'waiting'
   let deciding: CancelTimer | undefined
   let bringing: Promise<void> | undefined
+  /** True when a state that was brought has turned out not to be whole. */
+  let isDoubted = false
   let isStopped = false
 
   function tell(event: SyncEvent): void {
@@ -163,11 +165,11 @@ export function createSnapshotSync(options: SnapshotSyncOptions, ports: Snapshot
   async function bringPivot(
     progress: SnapshotProgress & { readonly pivot: SnapshotPivot },
   ): Promise<boolean> {
-    const { height, root } = progress.pivot
+    const { height } = progress.pivot
     try {
       const count = await bringState(progress, { store, peers })
       log.info('the state is brought', { height, ...count })
-      await verifyWhole(root)
+      await verifyWhole(progress.pivot)
       const block = await bringBlock(height)
       const receipts = await bringReceipts(height)
       if (!(await ports.runner.startFrom(block, receipts))) throw new SnapshotStopped()
@@ -180,11 +182,21 @@ export function createSnapshotSync(options: SnapshotSyncOptions, ports: Snapshot
     }
   }
 
-  /** Recomputes the root from what is on disk: nothing is taken on trust, our own writing included. */
-  async function verifyWhole(root: SnapshotPivot['root']): Promise<void> {
-    const steps = stepThroughState(store, root)
-    for (let i = 1; !steps.next().done; i++) {
-      if (i % STEPS_IN_A_ROW === 0) await peers.rest(0)
+  /**
+   * Recomputes the root from what is on disk: nothing is taken on trust, our own writing included. What
+   * was written before the pivot does not count, as it will be removed.
+   */
+  async function verifyWhole({ root, height }: SnapshotPivot): Promise<void> {
+    const steps = stepThroughState(store, root, height)
+    try {
+      for (let i = 1; !steps.next().done; i++) {
+        if (i % STEPS_IN_A_ROW === 0) await peers.rest(0)
+      }
+    } catch (error) {
+      // Once it may be what a crash of the machine has left; twice it is the disk.
+      if (!(error instanceof LedgerError) || isDoubted) throw error
+      isDoubted = true
+      throw new SnapshotUnserved(`the state on disk is not whole: ${error.message}`)
     }
   }
 
