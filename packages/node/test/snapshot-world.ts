@@ -66,7 +66,12 @@ export interface WorldSize {
   readonly slots: number
 }
 
-export function worldGenesis({ accounts, contracts, slots }: WorldSize): Genesis {
+export function worldGenesis(size: WorldSize): Genesis {
+  return parseGenesis(worldGenesisFile(size))
+}
+
+/** What the genesis file says, before it is text. */
+export function worldGenesisFile({ accounts, contracts, slots }: WorldSize): object {
   const extraData = encodeExtraData({
     vanity: new Uint8Array(32),
     validators: VALIDATORS,
@@ -74,7 +79,7 @@ export function worldGenesis({ accounts, contracts, slots }: WorldSize): Genesis
     round: 0,
     seals: [],
   })
-  return parseGenesis({
+  return {
     config: {
       chainId: 7,
       londonBlock: 0,
@@ -103,7 +108,7 @@ export function worldGenesis({ accounts, contracts, slots }: WorldSize): Genesis
     difficulty: '0x1',
     gasLimit: '0x1c9c380',
     extraData: bytesToHex(extraData),
-  })
+  }
 }
 
 export interface Origin {
@@ -187,9 +192,11 @@ export async function createOrigin(
   }
 }
 
-/** A disk with the same records. */
-export async function copyOf(disk: KeyValue): Promise<KeyValue> {
-  const copy = createMemoryKeyValue()
+/** A disk with the same records: a new one, or one that is empty. */
+export async function copyOf(
+  disk: KeyValue,
+  copy: KeyValue = createMemoryKeyValue(),
+): Promise<KeyValue> {
   const writes = []
   const all = { from: Uint8Array.of(0), to: Uint8Array.of(255) }
   for await (const [key, value] of disk.iterate(all)) writes.push({ key, value })
