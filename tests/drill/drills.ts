@@ -141,6 +141,34 @@ export function wipeOne(index: number): Drill {
   }
 }
 
+export function loseVotes(index: number): Drill {
+  return {
+    name: `node ${index + 1} loses what it has voted`,
+    run: async (world) => {
+      const node = world.nodes[index]!
+      await node.end('SIGKILL')
+      node.loseVotes()
+      await node.start()
+      const hasSaidSo = /abstains/.test(node.output())
+      const nextBlockMs = await world.waitAbove(await world.height())
+      const before = await world.height()
+      await world.waitCaughtUp(node)
+      // Without it and one more there would be no quorum: it votes again, or the chain stands.
+      const other = world.nodes[(index + 1) % world.validators]!
+      await world.waitAbove(before + 2)
+      await other.end('SIGKILL')
+      await world.waitAbove((await world.height()) + 1)
+      await other.start()
+      await world.waitCaughtUp(other)
+      return {
+        nextBlockMs,
+        remark: 'it abstained, and voted again when the others had gone on',
+        ...(!hasSaidSo && { violation: 'it did not say that it abstains' }),
+      }
+    },
+  }
+}
+
 export function skewClock(index: number, offsetMs: number, watchMs: number): Drill {
   return {
     name: `node ${index + 1} with a clock ${format(Math.abs(offsetMs))} ${offsetMs > 0 ? 'fast' : 'slow'}`,

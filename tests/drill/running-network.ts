@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,6 +32,8 @@ export interface NetworkProcess {
   resume(): void
   /** Deletes the chain, and nothing else. Not while it runs. */
   wipe(): void
+  /** Deletes what it has voted, and nothing else. Not while it runs. */
+  loseVotes(): void
   /** Changes its configuration file. Not while it runs. */
   configure(change: (config: NetworkNodeConfig) => void): void
   /** One JSON-RPC call. @throws Error with the message of an error answer */
@@ -175,6 +177,12 @@ function createProcess(place: {
       child?.kill('SIGCONT')
     },
     wipe: () => rmSync(join(folder, 'data'), { recursive: true, force: true }),
+    loseVotes: () => {
+      const directory = join(folder, 'keystore')
+      const name = readdirSync(directory).find((each) => /^votes-[0-9a-f]{40}$/.test(each))
+      if (name === undefined) throw new Error(`${folder} has no vote file`)
+      rmSync(join(directory, name))
+    },
     configure: (change) => changeJson(config, change as (json: object) => void),
     call: (method, ...params) => callRpc(url, method, params),
     output: () => output,

@@ -44,6 +44,36 @@ describe('parseConfig', () => {
     ])
   })
 
+  it('takes lists of peers, and addresses in any case', () => {
+    const { network, validator, test } = parseConfig({
+      network: { enabled: true, listen: [], members: [`0x${'aB'.repeat(20)}`] },
+      validator: { acceptWeakKeystore: true },
+    })
+    expect(network).toEqual({
+      enabled: true,
+      listen: [],
+      announce: [],
+      bootnodes: [],
+      members: [`0x${'ab'.repeat(20)}`],
+    })
+    expect(validator.acceptWeakKeystore).toBe(true)
+    expect(test.clockOffsetMs).toBe(0)
+    expect(parseConfig({}).network).toMatchObject({
+      enabled: undefined,
+      listen: ['/ip4/127.0.0.1/tcp/30303'],
+    })
+  })
+
+  it('names what is wrong with the network', () => {
+    const wrong = { network: { enabled: 'yes', members: ['me'], bootnodes: 'all' } }
+    expect(errorOf(() => parseConfig(wrong)).split('\n')).toEqual([
+      'the configuration is not valid:',
+      '  network.enabled must be true or false, not "yes"',
+      '  network.bootnodes must be a list of text, not "all"',
+      '  network.members must hold addresses (0x and 40 hex digits), not "me"',
+    ])
+  })
+
   it.each([null, 7, 'text', [1]])('refuses %j for the whole', (raw) => {
     expect(errorOf(() => parseConfig(raw))).toContain('the file must be an object')
   })
