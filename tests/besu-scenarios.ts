@@ -4,11 +4,11 @@
  */
 
 import type { Answer, Answers, FileAnswers } from './besu/answer.ts'
-import { COMMON } from './besu/common.ts'
+import { BFT } from './besu/bft.ts'
 import { IBFT } from './besu/ibft.ts'
 import { QBFT } from './besu/qbft.ts'
 
-export const SCENARIOS: Answers = { ...COMMON, ...IBFT, ...QBFT }
+export const SCENARIOS: Answers = { ...BFT, ...IBFT, ...QBFT }
 
 /** Where an answer was found: for telling which ones nobody asks for. */
 export interface Found {

@@ -39,7 +39,7 @@ const NO_TOTALS = step(
 )
 const tally = (name: string) => vector(`vectors/besu-vote-tally.json ${name}`)
 
-export const COMMON: Answers = {
+export const BFT: Answers = {
   'common/CombinedProtocolScheduleFactoryTest.java': { otherwise: REFUSED.migration },
   'common/ForksScheduleFactoryTest.java': {
     names: {
