@@ -45,6 +45,7 @@ export function drawScenario(seed: string): Scenario {
     ),
     liarsLeft: faultsTolerated(validators) - adversaries.length,
   }
+  const steps = isLong ? longPartition(fate) : drawSteps(fate)
   return {
     name: `seed ${seed}`,
     about: 'Drawn from a seed.',
@@ -58,9 +59,9 @@ export function drawScenario(seed: string): Scenario {
     voteLogs: 'on',
     transactionsPerSecond: prng.split('load').between(0, 3),
     network: drawNetwork(prng.split('network')),
-    disk: drawDisk(prng.split('disk')),
+    disk: { ...drawDisk(prng.split('disk')), tornVotes: drawTornVotes(fate, steps) },
     byzantine: adversaries,
-    steps: isLong ? longPartition(fate) : drawSteps(fate),
+    steps,
     healAfterSeconds: faultSeconds,
     blocksAfterHealing: 5,
     expect: {
@@ -122,7 +123,15 @@ function drawDisk(prng: Prng): DiskConditions {
     slowMs: prng.between(20, 2_000),
     writeErrors: 0,
     readDamage: 0,
+    tornVotes: 0,
   }
+}
+
+/** Torn vote records make a node forget: only where no more than may forget lose their power. */
+function drawTornVotes({ prng, liarsLeft, honest }: Fate, steps: readonly Step[]): number {
+  const darkened = new Set(steps.flatMap((each) => (each.do === 'cut power' ? each.nodes : [])))
+  const forgetful = honest.filter((node) => darkened.has(node))
+  return forgetful.length <= liarsLeft ? prng.split('torn').between(0.8, 1) : 0
 }
 
 type Fault = (fate: Fate, at: number) => Step[]

@@ -24,6 +24,11 @@ export interface DiskConditions {
   readonly writeErrors: number
   /** Part of the values read that come back with a bit flipped, and stay so. */
   readonly readDamage: number
+  /**
+   * Part of the power cuts that tear the vote record being written, if one is: the vote file cannot
+   * tell it from a damaged one, and counts as lost.
+   */
+  readonly tornVotes: number
 }
 
 export const GOOD_DISK: DiskConditions = {
@@ -32,6 +37,7 @@ export const GOOD_DISK: DiskConditions = {
   slowMs: 0,
   writeErrors: 0,
   readDamage: 0,
+  tornVotes: 0,
 }
 
 export interface HeadMark {
@@ -228,7 +234,13 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
     losePower: () => {
       // Later ones never without earlier ones: a log is read up to its first tear.
       for (const { apply } of batches.slice(0, faults.whole(0, batches.length))) apply()
-      for (const { apply } of appends.slice(0, faults.whole(0, appends.length))) apply()
+      const whole = faults.whole(0, appends.length)
+      for (const { apply } of appends.slice(0, whole)) apply()
+      const isTorn = whole < appends.length && faults.chance(conditions.tornVotes)
+      if (isTorn) {
+        records = []
+        votesState = 'lost'
+      }
       batches = []
       appends = []
       if (marks.length > 1) marks = marks.slice(0, faults.whole(1, marks.length))

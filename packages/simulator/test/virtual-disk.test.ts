@@ -138,6 +138,23 @@ describe('the vote log of a virtual disk', () => {
   })
 })
 
+test('a vote record that is torn by a power cut makes the log count as lost', async () => {
+  const found = new Set<string>()
+  for (let seed = 0; seed < 40; seed++) {
+    const { disk, process, finish } = createStage({ tornVotes: 1 }, `torn ${seed}`)
+    const first = process()
+    const votes = disk.open(first).votes
+    void votes.append([vote(1)])
+    await finish()
+    void votes.append([vote(1, 1)])
+    first.kill()
+    disk.losePower()
+    const opened = disk.open(process()).votes.found
+    found.add(opened === 'lost' ? 'lost' : `${opened.length}`)
+  }
+  expect(found).toEqual(new Set(['lost', '2']))
+})
+
 describe('the noted head of a virtual disk', () => {
   test('survives the process, and after a loss of power is never ahead', () => {
     const { disk, process } = createStage()
