@@ -18,6 +18,8 @@ import {
 export interface SnapshotPeers {
   tell(event: SnapshotEvent): void
   plan(): SnapshotPlan
+  /** Questions that were not answered, or wrongly. */
+  failures(): number
   /**
    * Asks one peer after another.
    * @throws SnapshotUnserved when peers are there and none has the state any more; SnapshotStopped
@@ -72,6 +74,7 @@ export function createSnapshotPeers(ports: {
 }): SnapshotPeers {
   const { transport, timers, log } = ports
   let plan = EMPTY_PLAN
+  let failures = 0
   let isStopped = false
   const awaitingNews = new Set<() => void>()
   const resting = new Set<() => void>()
@@ -103,7 +106,7 @@ export function createSnapshotPeers(ports: {
   }
 
   async function ask<Result>(need: PeerNeed<Result>): Promise<Result> {
-    for (let failures = 0; ; ) {
+    for (let failed = 0; ; ) {
       assertRunning()
       const peer = choosePeer(plan, need.height, need.isState)
       if (peer === 'busy' || peer === 'none') {
@@ -116,8 +119,9 @@ export function createSnapshotPeers(ports: {
       tell({ type: 'answered', peer, outcome: outcome.kind })
       if (outcome.kind === 'good') return outcome.result
       failures += 1
+      failed += 1
       // Another peer at once; one that was asked already after a while.
-      if (failures > 1) await rest(RETRY_MS)
+      if (failed > 1) await rest(RETRY_MS)
     }
   }
 
@@ -162,6 +166,7 @@ export function createSnapshotPeers(ports: {
   return {
     tell,
     plan: () => plan,
+    failures: () => failures,
     ask,
     news: (ms) => wait(ms, awaitingNews),
     rest,

@@ -243,6 +243,9 @@ export function createSnapshotSync(options: SnapshotSyncOptions, ports: Snapshot
 
   return {
     tell,
+    get failures() {
+      return peers.failures() + (sync.failures ?? 0)
+    },
     stop: async () => {
       isStopped = true
       deciding?.()

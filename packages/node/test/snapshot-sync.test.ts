@@ -259,6 +259,7 @@ describe('snapshot sync', () => {
     await expectWhole(follower, disk)
     if (reason === undefined) expect(world.faults).toEqual([])
     else {
+      expect(follower.node.consensus?.sync?.failures).toBeGreaterThan(0)
       expect(new Set(world.faults.map(({ peer }) => peer))).toEqual(new Set([liar.address]))
       expect(world.faults[0]?.reason).toContain(reason)
     }
