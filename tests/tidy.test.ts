@@ -30,7 +30,7 @@ const IMPURE_FILES: ReadonlySet<string> = new Set([
   'packages/rpc/src/http-answer.ts',
 ])
 const IMPURE =
-  /\b(Date\.now|new Date|Math\.random|setTimeout|setInterval|setImmediate|process\.|performance\.)|from 'node:|console\./
+  /\b(Date\.now|new Date|Math\.random|setTimeout|setInterval|setImmediate|performance\.)|\bprocess\.(?:env|on|once|exit|argv|std\w+|hrtime|nextTick|cwd|kill|pid|\w+Usage)\b|from 'node:|console\./
 
 const files: readonly string[] = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: root,
