@@ -22,6 +22,7 @@ export interface Drill {
 const STANDSTILL_MS = 3_000
 const SETTLE_MS = 500
 const VOTE_MS_MAX = 120_000
+const ABSTENTION_MS_MAX = 30_000
 
 export function killOne(index: number): Drill {
   return {
@@ -151,18 +152,17 @@ export function loseVotes(index: number): Drill {
       await node.start()
       const hasSaidSo = /abstains/.test(node.output())
       const nextBlockMs = await world.waitAbove(await world.height())
-      const before = await world.height()
       await world.waitCaughtUp(node)
-      // Without it and one more there would be no quorum: it votes again, or the chain stands.
+      const abstainedMs = await votesAgain(node)
+      // Without it and one more there is no quorum: it votes, or the chain stands.
       const other = world.nodes[(index + 1) % world.validators]!
-      await world.waitAbove(before + 2)
       await other.end('SIGKILL')
       await world.waitAbove((await world.height()) + 1)
       await other.start()
       await world.waitCaughtUp(other)
       return {
         nextBlockMs,
-        remark: 'it abstained, and voted again when the others had gone on',
+        remark: `it voted again ${format(abstainedMs)} after it had caught up`,
         ...(!hasSaidSo && { violation: 'it did not say that it abstains' }),
       }
     },
@@ -256,6 +256,20 @@ async function vote(world: DrillWorld, subject: Address, isWanted: boolean): Pro
   }
   for (const node of asked) {
     if (node.address !== subject) await node.call('qbft_discardValidatorVote', subject)
+  }
+}
+
+/** @returns milliseconds until the abstention has ended */
+async function votesAgain(node: NetworkProcess): Promise<number> {
+  const startedAt = performance.now()
+  for (;;) {
+    const { abstainsThrough } = await node.call<{ abstainsThrough: unknown }>(
+      'vellum_consensusStatus',
+    )
+    const elapsedMs = performance.now() - startedAt
+    if (abstainsThrough === null) return elapsedMs
+    if (elapsedMs > ABSTENTION_MS_MAX) throw new Error(`${node.name} still abstains`)
+    await delay(50)
   }
 }
 

@@ -23,15 +23,17 @@ import {
   skewClock,
   wipeOne,
 } from './drills.ts'
+import type { NetworkProcess } from './running-network.ts'
 
 const { values } = parseArgs({
   options: {
     /** Shorter pauses. */
     short: { type: 'boolean', default: false },
-    /** Only drills whose name holds this. */
+    /** Only drills whose name holds one of these, with commas between them. */
     filter: { type: 'string', default: '' },
   },
 })
+const wanted = values.filter.split(',')
 const longMs = values.short ? 5_000 : 30_000
 const VALIDATORS = 4
 
@@ -74,18 +76,25 @@ async function runAll(world: DrillWorld, list: readonly Drill[]): Promise<void> 
     } catch (error) {
       violations += 1
       console.log(row(name, '?', '?', '?', `VIOLATION: ${(error as Error).message}`))
-      for (const node of world.nodes) {
-        console.error(`--- ${node.name}\n${node.output().split('\n').slice(-15).join('\n')}`)
-      }
+      for (const node of world.nodes) console.error(await lastWords(node))
       return
     }
   }
 }
 
-async function inWorld(name: string, followers: number, all: readonly Drill[]): Promise<void> {
-  const list = all.filter((drill) => drill.name.includes(values.filter))
+/** Why a node makes no block, if it says so, and the end of its log. */
+async function lastWords(node: NetworkProcess): Promise<string> {
+  const status = await node
+    .call<object>('vellum_consensusStatus')
+    .catch((error: unknown) => ({ unanswered: (error as Error).message }))
+  const log = node.output().split('\n').slice(-15).join('\n')
+  return `--- ${node.name}\n${JSON.stringify(status)}\n${log}`
+}
+
+async function inWorld(place: string, followers: number, all: readonly Drill[]): Promise<void> {
+  const list = all.filter(({ name }) => wanted.some((each) => name.includes(each)))
   if (list.length === 0) return
-  const options = { directory: join(directory, name), validators: VALIDATORS, followers }
+  const options = { directory: join(directory, place), validators: VALIDATORS, followers }
   const world = await createDrillWorld(options)
   try {
     await world.waitAbove(0)
