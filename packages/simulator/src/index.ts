@@ -7,6 +7,7 @@ export { drawScenario } from './draw-scenario.ts'
 export { runWorld } from './host/run-world.ts'
 export { loadScenario, shippedScenarios } from './host/scenario-source.ts'
 export { createPrng, type Prng } from './prng.ts'
+export { createVirtualProcess, type VirtualProcess } from './process-gate.ts'
 export type { Action, NodeIndex, Scenario, Step } from './scenario.ts'
 export { parseScenario, ScenarioError } from './scenario-file.ts'
 export { createMachineClock, type MachineClock } from './virtual-clock.ts'
@@ -26,6 +27,5 @@ export {
   type VirtualNetwork,
   type WireMessage,
 } from './virtual-network.ts'
-export { createVirtualProcess, type VirtualProcess } from './virtual-process.ts'
 export { createVirtualTime, EPOCH_MS, type VirtualTime } from './virtual-time.ts'
 export { createWorld, type Outcome, type World, type WorldPorts } from './world.ts'

@@ -9,11 +9,11 @@ import { createNode, NodeError, parseConfig, type Signer, type VellumNode } from
 import type { AdversaryPorts, Behaviour } from './byzantine/interference.ts'
 import { tamperedTransport } from './byzantine/interference.ts'
 import type { Prng } from './prng.ts'
+import { createVirtualProcess, type VirtualProcess } from './process-gate.ts'
 import type { Transcript } from './transcript.ts'
 import { createMachineClock, type MachineClock } from './virtual-clock.ts'
 import { createVirtualDisk, type VirtualDisk } from './virtual-disk.ts'
 import type { VirtualNetwork } from './virtual-network.ts'
-import { createVirtualProcess, type VirtualProcess } from './virtual-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export interface Machine {
@@ -65,7 +65,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
   const clock = createMachineClock(time)
   const disk = createVirtualDisk(time, prng.split('disk'))
   const { blocks, consensus } = parseConfig({ blocks: { heartbeatMs: options.heartbeatMs } })
-  let process: VirtualProcess | undefined
+  let program: VirtualProcess | undefined
   let node: VellumNode | undefined
   let starts = 0
 
@@ -112,14 +112,14 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
   }
 
   function start(): void {
-    if (process !== undefined) return
+    if (program !== undefined) return
     const own = createVirtualProcess((later) => void time.after(0, later))
-    process = own
+    program = own
     starts += 1
     transcript.note(name, `starts, for the ${starts}. time`)
     run(own).catch((error: unknown) => {
       // What a dead process still says is nobody's.
-      if (process !== own) return
+      if (program !== own) return
       transcript.note(name, `fails: ${describe(error)}`)
       kill()
       ports.onFailure(machine, error)
@@ -127,8 +127,8 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
   }
 
   function kill(): void {
-    process?.kill()
-    process = undefined
+    program?.kill()
+    program = undefined
     node = undefined
     network.leave(address)
   }
@@ -144,12 +144,12 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
       return node
     },
     get isRunning() {
-      return process !== undefined
+      return program !== undefined
     },
     start,
     kill,
-    pause: () => process?.pause(),
-    resume: () => process?.resume(),
+    pause: () => program?.pause(),
+    resume: () => program?.resume(),
   }
   return machine
 }

@@ -4,7 +4,7 @@
  */
 
 import type { CancelTimer, Clock, Timers } from '@vellum/node'
-import type { VirtualProcess } from './virtual-process.ts'
+import type { VirtualProcess } from './process-gate.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** Outlives the machine's processes. */
@@ -20,7 +20,7 @@ export interface MachineClock extends Clock {
   /** Right again to the millisecond, at the right speed. */
   correct(): void
   /** Timers of one process on this machine. */
-  timersOf(process: VirtualProcess): Timers
+  timersOf(program: VirtualProcess): Timers
 }
 
 export function createMachineClock(time: VirtualTime, offsetMs = 0): MachineClock {
@@ -65,12 +65,12 @@ export function createMachineClock(time: VirtualTime, offsetMs = 0): MachineCloc
       isFrozen = false
       wallThen = time.now()
     },
-    timersOf: (process) => ({
+    timersOf: (program) => ({
       after: (afterMs, run): CancelTimer => {
         let isCancelled = false
         const cancel = time.after(Math.max(0, afterMs) / (1 + drift), () =>
           // Cancelled while it waited for a paused process to go on.
-          process.enter(() => {
+          program.enter(() => {
             if (!isCancelled) run()
           }),
         )

@@ -11,7 +11,7 @@ import type { Hash } from '@vellum/evm'
 import type { KeyRange, KeyValue, Write } from '@vellum/ledger'
 import type { HeadWitness, VoteLog } from '@vellum/node'
 import type { Prng } from './prng.ts'
-import type { VirtualProcess } from './virtual-process.ts'
+import type { VirtualProcess } from './process-gate.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export interface DiskConditions {
@@ -53,7 +53,7 @@ export interface DiskView {
 }
 
 export interface VirtualDisk {
-  open(process: VirtualProcess): DiskView
+  open(program: VirtualProcess): DiskView
   setConditions(conditions: DiskConditions): void
   /** The process is gone, the machine stays: what it has written reaches the disk. */
   settleAll(): void
@@ -102,7 +102,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
 
   /** Confirms writes of one queue in order, each after its own time. */
   function createQueue(
-    process: VirtualProcess,
+    program: VirtualProcess,
     waitingOf: () => Waiting[],
   ): (apply: () => void) => Promise<void> {
     let lastAt = 0
@@ -112,7 +112,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
         hasFailed = true
         lastAt = Math.max(lastAt, time.now() + syncMs())
         time.at(lastAt, () =>
-          process.enter(() => reject(new Error('ENOSPC: no space left on device, write'))),
+          program.enter(() => reject(new Error('ENOSPC: no space left on device, write'))),
         )
         return promise
       }
@@ -126,7 +126,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
           queue.shift()
           apply()
         }
-        process.enter(resolve)
+        program.enter(resolve)
       })
       return promise
     }
@@ -145,8 +145,8 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
     return value
   }
 
-  function openDatabase(process: VirtualProcess): KeyValue {
-    const enqueue = createQueue(process, () => batches)
+  function openDatabase(program: VirtualProcess): KeyValue {
+    const enqueue = createQueue(program, () => batches)
     const snapshots = new Set<Map<string, Uint8Array | undefined>>()
     return {
       get: (key) => get(nameOf(key)),
@@ -185,8 +185,8 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
     }
   }
 
-  function openVotes(process: VirtualProcess): VoteLog {
-    const enqueue = createQueue(process, () => appends)
+  function openVotes(program: VirtualProcess): VoteLog {
+    const enqueue = createQueue(program, () => appends)
     const found = votesState === 'lost' ? 'lost' : [...records]
     return {
       found,
@@ -214,11 +214,11 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
   }
 
   return {
-    open: (process) => {
+    open: (program) => {
       const found = marks.at(-1)
       return {
-        disk: openDatabase(process),
-        votes: openVotes(process),
+        disk: openDatabase(program),
+        votes: openVotes(program),
         heads: {
           found,
           write: (mark) => {

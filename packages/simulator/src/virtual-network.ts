@@ -16,7 +16,7 @@ import {
   type TransportHandlers,
 } from '@vellum/node'
 import type { Prng } from './prng.ts'
-import type { VirtualProcess } from './virtual-process.ts'
+import type { VirtualProcess } from './process-gate.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** How long messages take and how many are lost. The same for all links. */
@@ -56,7 +56,7 @@ export interface Penalty {
 
 export interface VirtualNetwork {
   /** The network as one process of a node sees it. A node's next process replaces the one before. */
-  join(address: Address, process: VirtualProcess): Transport
+  join(address: Address, program: VirtualProcess): Transport
   /** The node's process is gone: its connections break. */
   leave(address: Address): void
   setConditions(conditions: NetworkConditions): void
@@ -92,7 +92,7 @@ export const NETWORK_LIMITS = {
 
 interface Member {
   readonly address: Address
-  process: VirtualProcess
+  program: VirtualProcess
   handlers: TransportHandlers | undefined
   /** By peer. */
   readonly faults: Map<Address, number>
@@ -148,7 +148,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
   }
 
   function isPresent(member: Member | undefined): member is Member {
-    return member?.handlers !== undefined && member.process.isAlive
+    return member?.handlers !== undefined && member.program.isAlive
   }
 
   function isBanned(by: Member, peer: Address): boolean {
@@ -200,7 +200,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
       const member = members.get(here)
       const handlers = member?.handlers
       if (handlers === undefined) continue
-      member!.process.enter(() => {
+      member!.program.enter(() => {
         if (what === 'down') handlers.onPeerDown(there)
         // It may have broken again while the process was paused.
         else if (connection(a, b).epoch === epoch) handlers.onPeerUp(there)
@@ -214,11 +214,11 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
     return delayMs / 2 + ways.exponential(delayMs / 2)
   }
 
-  function deliver(message: WireMessage, process: VirtualProcess): boolean {
+  function deliver(message: WireMessage, program: VirtualProcess): boolean {
     const { from, to, channel, bytes } = message
     const pair = connection(from, to)
     const way = link(from, to)
-    if (!pair.isUp || !process.isAlive) return false
+    if (!pair.isUp || !program.isAlive) return false
     let lane = way.lanes.get(channel)
     if (lane === undefined) {
       lane = { lastArrival: 0, queued: 0 }
@@ -246,7 +246,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
           return
         }
         counts.delivered += 1
-        receiver!.process.enter(() => handlers.onMessage(from, channel, bytes))
+        receiver!.program.enter(() => handlers.onMessage(from, channel, bytes))
       })
     }
     return true
@@ -254,7 +254,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
 
   function ask(
     from: Address,
-    process: VirtualProcess,
+    program: VirtualProcess,
     to: Address,
     question: Question,
     body: Uint8Array,
@@ -266,7 +266,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
       reject(new NodeError('NODE_PEER_AWAY', `${to} cannot be reached`, { peer: to }))
       return promise
     }
-    const answer = (settle: () => void): void => process.enter(settle)
+    const answer = (settle: () => void): void => program.enter(settle)
     const giveUp = time.after(NETWORK_LIMITS.answerMs, () =>
       answer(() => {
         const seconds = NETWORK_LIMITS.answerMs / 1000
@@ -288,7 +288,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
       const receiver = members.get(to)
       const handlers = receiver?.handlers
       if (handlers === undefined) return
-      receiver!.process.enter(() => {
+      receiver!.program.enter(() => {
         const refuse = (): void =>
           travel(to, from, () => {
             giveUp()
@@ -347,12 +347,12 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
   }
 
   return {
-    join: (address, process) => {
+    join: (address, program) => {
       const before = members.get(address)
       if (before !== undefined) leave(before)
       const member: Member = {
         address,
-        process,
+        program,
         handlers: undefined,
         faults: before?.faults ?? new Map(),
         bannedUntil: new Map(),
@@ -375,8 +375,8 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
             (other) => other !== address && connection(address, other).isUp,
           ),
         send: (to, channel, bytes) =>
-          member.handlers !== undefined && deliver({ from: address, to, channel, bytes }, process),
-        ask: (peer, question, body) => ask(address, process, peer, question, body),
+          member.handlers !== undefined && deliver({ from: address, to, channel, bytes }, program),
+        ask: (peer, question, body) => ask(address, program, peer, question, body),
         penalise: (peer, reason, weight) => penalise(member, { by: address, peer, reason, weight }),
         // Everybody in a world is a member.
         admit: () => {},

@@ -1,8 +1,8 @@
 import type { VoteRecord } from '@vellum/consensus'
 import { describe, expect, test } from 'vitest'
 import { createPrng } from '../src/prng.ts'
+import { createVirtualProcess, type VirtualProcess } from '../src/process-gate.ts'
 import { createVirtualDisk, type DiskConditions, GOOD_DISK } from '../src/virtual-disk.ts'
-import { createVirtualProcess, type VirtualProcess } from '../src/virtual-process.ts'
 import { createVirtualTime } from '../src/virtual-time.ts'
 
 const key = (text: string): Uint8Array => new TextEncoder().encode(text)

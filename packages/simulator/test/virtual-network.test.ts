@@ -2,13 +2,13 @@ import type { Address } from '@vellum/evm'
 import type { Transport } from '@vellum/node'
 import { describe, expect, test } from 'vitest'
 import { createPrng } from '../src/prng.ts'
+import { createVirtualProcess, type VirtualProcess } from '../src/process-gate.ts'
 import {
   CALM,
   createVirtualNetwork,
   NETWORK_LIMITS,
   type VirtualNetwork,
 } from '../src/virtual-network.ts'
-import { createVirtualProcess, type VirtualProcess } from '../src/virtual-process.ts'
 import { createVirtualTime, type VirtualTime } from '../src/virtual-time.ts'
 
 const addressOf = (i: number): Address => `0x${String(i).padStart(40, '0')}`

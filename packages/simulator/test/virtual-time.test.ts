@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createVirtualProcess, type VirtualProcess } from '../src/process-gate.ts'
 import { createMachineClock } from '../src/virtual-clock.ts'
-import { createVirtualProcess, type VirtualProcess } from '../src/virtual-process.ts'
 import { createVirtualTime, EPOCH_MS, type VirtualTime } from '../src/virtual-time.ts'
 
 const runAll = (time: VirtualTime): void => {
