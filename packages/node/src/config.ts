@@ -91,6 +91,13 @@ export interface NodeConfig {
     /** Take a keystore whose password can be guessed fast, as those of `--light-keys`. */
     readonly acceptWeakKeystore: boolean
   }
+  readonly threads: {
+    /**
+     * Threads beside the main one that recover signers under load; undefined: one less than
+     * processors, at most 2. 0 where several nodes share the processors: a hop costs, too.
+     */
+    readonly recovery: number | undefined
+  }
   /** For drills alone. */
   readonly test: {
     /** Milliseconds that this node's clock is ahead of the machine's. */
@@ -191,6 +198,9 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     passwordFile: optional(text()),
     votesFile: optional(text()),
     acceptWeakKeystore: withDefault(false, flag()),
+  }),
+  threads: section<NodeConfig['threads']>({
+    recovery: optional(whole(0, 16)),
   }),
   test: section<NodeConfig['test']>({
     clockOffsetMs: withDefault(0, whole(-24 * HOUR_MS, 24 * HOUR_MS)),

@@ -21,6 +21,10 @@ export interface Spread {
 
 /** Milliseconds in which transactions gather: one message for many, and nobody notices the wait. */
 const GATHER_MS = 2
+/** The same while many come: a message costs as much as three transactions, and blocks gather longer. */
+const BUSY_GATHER_MS = 25
+/** So many in one message are many. */
+const BUSY_COUNT = 4
 /** Bytes of one message; below the limit of the channel. */
 const MESSAGE_BYTES = 524_288
 /** Milliseconds from one reminder to the next. */
@@ -39,6 +43,8 @@ export function createSpread(ports: {
   let flushing: CancelTimer | undefined
   let reminding: CancelTimer | undefined
   let remindedPeer = 0
+  /** Transactions in the last message. */
+  let lastCount = 0
   /** What waited at the last reminder: only that is said again. */
   let waitedBefore = new Set<string>()
 
@@ -46,6 +52,7 @@ export function createSpread(ports: {
     flushing = undefined
     const batch = waiting
     waiting = []
+    lastCount = batch.length
     for (const peer of transport.peers()) {
       const theirs = batch.filter(({ from }) => from !== peer)
       send(
@@ -95,7 +102,7 @@ export function createSpread(ports: {
     push: (encoded, from) => {
       if (from !== undefined && isValidator(from)) return
       waiting.push({ encoded, from })
-      flushing ??= timers.after(GATHER_MS, flush)
+      flushing ??= timers.after(lastCount >= BUSY_COUNT ? BUSY_GATHER_MS : GATHER_MS, flush)
     },
     greet: (peer) => send(peer, encoded(pool.content().ready.slice(0, REMIND_MAX))),
   }

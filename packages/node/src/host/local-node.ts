@@ -111,11 +111,9 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
   })
   const { disk } = directory
   const heads = witnessOf(directory.heads, options.acceptHead ?? false)
-  const cores = availableParallelism()
-  const recovery =
-    cores > 1
-      ? createRecoveryPool({ workers: Math.min(RECOVERY_THREADS_MAX, cores - 1) })
-      : undefined
+  const workers =
+    config.threads.recovery ?? Math.min(RECOVERY_THREADS_MAX, availableParallelism() - 1)
+  const recovery = workers > 0 ? createRecoveryPool({ workers }) : undefined
   const clock = shiftedClock(config.test.clockOffsetMs)
   const observation = createObservation(clock)
   let votes: ValidatorVotes | undefined

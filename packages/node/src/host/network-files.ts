@@ -15,6 +15,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CONSENSUS_LIMITS } from '@vellum/consensus'
 import type { Address } from '@vellum/evm'
@@ -185,6 +186,9 @@ function configOf(plan: NetworkPlan, node: Draft, nodes: readonly Draft[]): obje
     },
     rpc: { host: '127.0.0.1', port: node.rpcPort },
     ...metricsOf(plan, node),
+    // Several nodes on one machine keep its processors busy by themselves.
+    ...(plan.hosts.length === 1 &&
+      availableParallelism() < 2 * nodes.length && { threads: { recovery: 0 } }),
     validator: {
       keystore: node.keystore,
       passwordFile: node.passwordFile,
