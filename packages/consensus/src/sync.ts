@@ -30,7 +30,7 @@ export interface SyncState {
 export interface SyncPeer {
   /** The head that it told last. */
   readonly height: number
-  /** The turn in which it failed last; -1: never. */
+  /** The turn in which it failed last; -1: not since it answered. */
   readonly failedAt: number
 }
 
@@ -110,7 +110,11 @@ function applied(state: SyncState, event: SyncEvent): SyncState {
       // What came before it was lost meanwhile.
       if (event.after > state.received) return { ...state, asked: undefined }
       const received = Math.max(state.received, event.after + event.count)
-      return { ...state, received, asked: undefined }
+      const known = state.peers.get(event.peer)
+      const peers = known
+        ? new Map(state.peers).set(event.peer, { ...known, failedAt: -1 })
+        : state.peers
+      return { ...state, received, peers, asked: undefined }
     }
     case 'failed':
       return failed({ ...state, asked: askedOther(state, event.peer) }, event.peer)
@@ -151,6 +155,11 @@ function next(state: SyncState, hasWaited: boolean, takesPart: boolean): SyncTra
   }
   const peer = choose(behind)
   if (peer === undefined) return { state: behind, effects: [] }
+  // All who could have failed before: asking at once again would be all that this node does.
+  if (behind.peers.get(peer)!.failedAt >= 0 && !hasWaited) {
+    const effects = [{ type: 'wait', afterMs: CONSENSUS_LIMITS.syncRetryMs } as const]
+    return { state: { ...behind, isWaiting: true }, effects }
+  }
   const after = state.received
   return {
     state: { ...behind, asked: { peer, after }, turn: state.turn + 1 },

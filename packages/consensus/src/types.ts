@@ -283,4 +283,6 @@ export const CONSENSUS_LIMITS = {
   syncPeersMax: 256,
   /** Milliseconds that a validator leaves a gap of one block to consensus. */
   syncGraceMs: 400,
+  /** Milliseconds before a peer that has failed is asked again. */
+  syncRetryMs: 500,
 } as const

@@ -84,12 +84,27 @@ describe('catching up', () => {
     expect(empty.effects).toEqual([ask(A, 0), ask(B, 0)])
   })
 
-  test('asks the one peer again that failed, if there is no other', () => {
-    const { effects } = run(initialSyncState(0), [
+  test('asks the one peer again that failed, if there is no other, but not at once', () => {
+    const events: SyncEvent[] = [
       { type: 'peerHead', peer: A, height: 10 },
       { type: 'failed', peer: A },
+      { type: 'peerHead', peer: A, height: 11 },
+    ]
+    const { effects } = run(initialSyncState(0), events)
+    expect(effects).toEqual([ask(A, 0), { type: 'wait', afterMs: 500 }])
+    const later = run(initialSyncState(0), [...events, { type: 'waited' }])
+    expect(later.effects.at(-1)).toEqual(ask(A, 0))
+  })
+
+  test('trusts a peer again that has answered', () => {
+    const { state } = run(initialSyncState(0), [
+      { type: 'peerHead', peer: A, height: 1_000 },
+      { type: 'failed', peer: A },
+      { type: 'waited' },
+      { type: 'answered', peer: A, after: 0, count: 128 },
     ])
-    expect(effects).toEqual([ask(A, 0), ask(A, 0)])
+    expect(state.peers.get(A)?.failedAt).toBe(-1)
+    expect(state.asked).toEqual({ peer: A, after: 128 })
   })
 
   test('believes a peer whose head falls, and is held to no height that nobody has', () => {

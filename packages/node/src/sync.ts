@@ -9,6 +9,7 @@ import {
   stepSync,
 } from '@vellum/consensus'
 import { type Block, type Chain, decodeBlock, isRefusal } from '@vellum/ledger'
+import { NodeError } from './error.ts'
 import type { CancelTimer, Logger, PeerAddress, Timers, Transport } from './ports.ts'
 import type { Runner } from './runner.ts'
 import type { SenderSource } from './senders.ts'
@@ -71,7 +72,8 @@ export function createSync(ports: SyncPorts): Sync {
       (answer) => take({ peer, blocks: [] }, after, answer),
       (error: unknown) => {
         log.debug('a peer did not answer', { peer, reason: (error as Error).message })
-        tell({ type: 'failed', peer })
+        const isAway = error instanceof NodeError && error.code === 'NODE_PEER_AWAY'
+        tell({ type: isAway ? 'peerDown' : 'failed', peer })
       },
     )
   }
