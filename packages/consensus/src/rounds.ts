@@ -78,10 +78,22 @@ function startTimerWithQuorum(turn: Turn): void {
 function startTimer(turn: Turn): void {
   const { requestTimeoutMs, requestTimeoutMaxMs } = turn.env.settings
   const round = turn.state.round!
-  // As many proposers in a row may be faulty; only after that is it the network that is slow.
-  const doublings = Math.max(0, round - faultsTolerated(turn.state.validators.length))
+  // As many proposers in a row may be faulty; only after that is it the network that is slow. A
+  // proposer that a quorum is waiting for, and that is not in the round itself, gets no more than one.
+  const doublings = isProposerThere(turn, round)
+    ? Math.max(0, round - faultsTolerated(turn.state.validators.length))
+    : 0
   turn.state = { ...turn.state, isTimed: true }
   setTimer(turn, 'round', round, roundTimeoutMs(requestTimeoutMs, doublings, requestTimeoutMaxMs))
+}
+
+/** True if the round's proposer has shown itself: by its round change, or its proposal. */
+function isProposerThere({ state, env }: Turn, round: number): boolean {
+  const proposer = proposerAt(state, round)
+  const known = state.roundChanges.get(proposer)
+  return (
+    proposer === env.self || state.checking !== undefined || (known?.payload.round ?? 0) >= round
+  )
 }
 
 function build(turn: Turn): void {
@@ -167,9 +179,9 @@ export function uponProposal(turn: Turn, { from, message }: From<Proposal>): voi
     return reject(turn, { from, message }, 'justification is not valid')
   }
   if (round !== state.round) enterRound(turn, round)
-  // A justified proposal shows that a quorum is in the round.
-  if (!turn.state.isTimed) startTimer(turn)
   turn.state = { ...turn.state, checking: message }
+  // A justified proposal shows that a quorum is in the round, and its proposer.
+  if (!turn.state.isTimed || round > 0) startTimer(turn)
   turn.effects.push({ type: 'checkBlock', height, round, block })
   relay(turn, from, message)
 }

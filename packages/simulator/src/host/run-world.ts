@@ -29,7 +29,8 @@ function createSettle(): () => Promise<void> {
     events += 1
     const { promise, resolve } = Promise.withResolvers<void>()
     if (events % EVENTS_IN_A_ROW === 0) setImmediate(resolve)
-    else process.nextTick(resolve)
+    // Out of a promise: where the stack was entered by an event, ticks would come before promises.
+    else queueMicrotask(() => process.nextTick(resolve))
     return promise
   }
 }
