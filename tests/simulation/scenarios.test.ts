@@ -52,7 +52,7 @@ describe('scenarios', () => {
 })
 
 test('outage: after a day without a quorum, at different rounds, the next block comes in 10 s', async () => {
-  const outcome = await runWorld(loadScenario('outage'), '1')
+  const outcome = await runWorld(loadScenario('outage'), '9')
   expect(outcome.violations).toEqual([])
   expect(outcome.virtualSeconds).toBeGreaterThan(86_400)
   expect(new Set(outcome.roundsAtHealing).size).toBeGreaterThan(1)

@@ -78,7 +78,7 @@ program
 program
   .command('outage')
   .description('a day without a quorum, then everybody is back: the next block within 10 s')
-  .option('--seed <text>', 'what the world is drawn from', '1')
+  .option('--seed <text>', 'what the world is drawn from', '9')
   .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
   .action(async (flags: { seed: string; trace?: string }) => {
     const outcome = await runOne(loadScenario('outage'), flags.seed, flags.trace)
