@@ -6,6 +6,7 @@ import {
   drawScenario,
   loadScenario,
   type Outcome,
+  runMany,
   runWorld,
 } from '@vellum/simulator'
 import { describe, expect, test } from 'vitest'
@@ -40,6 +41,18 @@ test('one seed gives one world, to the bit; another seed another', async () => {
     (await runWorld(drawScenario(scenario), seed)).digest
   expect(await run('a', '5')).toBe(await run('a', '5'))
   expect(await run('a', '5')).not.toBe(await run('b', '5'))
+})
+
+test('a world is the same in a thread that other worlds were run in before', async () => {
+  const seeds = ['5', '11', '20449', '5']
+  const tasks = seeds.map((seed, id) => ({ id, scenario: drawScenario(seed), seed }))
+  const digests: (string | undefined)[] = []
+  await runMany(tasks, 1, ({ id, outcome }) => {
+    digests[id] = outcome?.digest
+  })
+  for (const [id, seed] of seeds.entries()) {
+    expect(digests[id]).toBe((await runWorld(drawScenario(seed), seed)).digest)
+  }
 })
 
 test('whoever reads the transcript does not change the world', async () => {

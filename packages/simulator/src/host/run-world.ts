@@ -21,7 +21,7 @@ const EVENTS_IN_A_ROW = 512
 
 /**
  * Nothing in a world is on its way but promises. Node runs the queue of `nextTick` when it has run
- * out of them, which costs a tenth of a turn of the event loop.
+ * out of them, which costs less than a turn of the event loop.
  */
 function createSettle(): () => Promise<void> {
   let events = 0
