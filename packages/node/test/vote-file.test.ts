@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ProposedBlock, proposedBlock, type VoteRecord } from '@vellum/consensus'
@@ -34,7 +34,7 @@ const HEADER: Header = {
   requestsHash: undefined,
 }
 /** Small, so that every byte of it can be looked at. */
-const fileBytes = 16_384
+const fileBytes = 20_480
 
 let root: string
 let path: string
@@ -148,35 +148,72 @@ describe('a vote file of three heights (R6)', () => {
     expect(foundIn(Buffer.concat([whole, Buffer.alloc(1)]))).toBe('lost')
   })
 
-  it('with one bit turned anywhere is lost, and never another vote', () => {
+  it('with one bit turned in what was written is lost, and behind it is as it was', () => {
+    const end = recordsOf(whole).at(-1)!.to
     for (let at = 0; at < whole.length; at++) {
       const bytes = Buffer.from(whole)
       bytes[at]! ^= 1 << (at % 8)
-      expect(foundIn(bytes), `byte ${at}`).toBe('lost')
+      expect(foundIn(bytes), `byte ${at}`).toEqual(at < end ? 'lost' : said)
     }
   })
 
-  it('torn in its last append at any byte is lost, or as before it, or complete', async () => {
+  it('torn in its last append at any byte is as before it, or has a part of it, or all', async () => {
     const before = foundIn(whole)
     const file = await open()
     const next = votesOf(4, 0)
     await file.append(next)
-    await file.close()
     const after = readFileSync(path)
-    const differing = [...after.keys()].filter((at) => after[at] !== whole[at])
-    const [first, last] = [differing[0]!, differing.at(-1)!]
+    await file.close()
+    // What the append wrote before its sync: the mark follows it.
+    const written = [...after.keys()].filter((at) => after[at] !== whole[at] && at >= 8_192)
+    const [first, last] = [written[0]!, written.at(-1)!]
     const seen = new Set<number>()
     for (let size = first; size <= last + 1; size++) {
       const torn = Buffer.from(whole)
-      after.copy(torn, 0, 0, size)
-      const found = foundIn(torn)
-      if (found === 'lost') continue
+      after.copy(torn, first, first, size)
+      const found = foundIn(torn) as VoteRecord[]
       // Nothing was said before the whole append was on the disk.
       const kept = found.length - said.length
       seen.add(kept)
       expect(found).toEqual([...(before as VoteRecord[]), ...next.slice(0, kept)])
     }
     expect([...seen].sort()).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('with a sector of its last append missing is as before it, or has a part of it', async () => {
+    const file = await open()
+    const next = votesOf(4, 0, 3_000)
+    await file.append(next)
+    const after = readFileSync(path)
+    await file.close()
+    for (let sector = 8_192; sector < fileBytes; sector += 512) {
+      const torn = Buffer.from(whole)
+      after.copy(torn, 8_192, 8_192)
+      whole.copy(torn, sector, sector, sector + 512)
+      const found = foundIn(torn) as VoteRecord[]
+      expect(found).toEqual([...said, ...next.slice(0, found.length - said.length)])
+    }
+  })
+
+  it('that was torn takes the next votes, and a tear behind the mark alone is passed over', async () => {
+    const torn = Buffer.from(whole)
+    const end = recordsOf(whole).at(-1)!.to
+    torn.fill(9, end, end + 40)
+    writeFileSync(path, torn)
+    const file = await open()
+    expect(file.found).toEqual(said)
+    await file.append(votesOf(4, 0))
+    await file.close()
+    expect(foundIn(readFileSync(path))).toEqual(expect.arrayContaining([...votesOf(4, 0)]))
+    // The same bytes where a record was that the mark knows.
+    const damaged = Buffer.from(whole)
+    damaged.fill(9, recordsOf(whole).at(-1)!.from, end)
+    expect(foundIn(damaged)).toBe('lost')
+  })
+
+  it('that lost whole records at its end, which were on the disk, is lost', () => {
+    const { from, to } = recordsOf(whole).at(-1)!
+    expect(foundIn(Buffer.from(whole).fill(0, from, to))).toBe('lost')
   })
 
   it('with two records exchanged, one repeated, or one left out is lost', () => {
@@ -269,7 +306,7 @@ function foundIn(bytes: Uint8Array): VoteFile['found'] {
 /** Where the records of a whole file begin and end. */
 function recordsOf(bytes: Buffer): { from: number; to: number }[] {
   const records = []
-  for (let from = 4_096; bytes.readUInt32BE(from) > 0; ) {
+  for (let from = 8_192; bytes.readUInt32BE(from) > 0; ) {
     const to = from + 14 + bytes.readUInt32BE(from)
     records.push({ from, to })
     from = to

@@ -59,7 +59,7 @@ export function drawScenario(seed: string): Scenario {
     voteLogs: 'on',
     transactionsPerSecond: prng.split('load').between(0, 3),
     network: drawNetwork(prng.split('network')),
-    disk: { ...drawDisk(prng.split('disk')), tornVotes: drawTornVotes(fate, steps) },
+    disk: drawDisk(prng.split('disk')),
     byzantine: adversaries,
     steps,
     healAfterSeconds: faultSeconds,
@@ -123,15 +123,7 @@ function drawDisk(prng: Prng): DiskConditions {
     slowMs: prng.between(20, 2_000),
     writeErrors: 0,
     readDamage: 0,
-    tornVotes: 0,
   }
-}
-
-/** Torn vote records make a node forget: only where no more than may forget lose their power. */
-function drawTornVotes({ prng, liarsLeft, honest }: Fate, steps: readonly Step[]): number {
-  const darkened = new Set(steps.flatMap((each) => (each.do === 'cut power' ? each.nodes : [])))
-  const forgetful = honest.filter((node) => darkened.has(node))
-  return forgetful.length <= liarsLeft ? prng.split('torn').between(0.8, 1) : 0
 }
 
 type Fault = (fate: Fate, at: number) => Step[]

@@ -51,7 +51,6 @@ const DISK: Fields<DiskConditions> = {
   slowMs: ms,
   writeErrors: part,
   readDamage: part,
-  tornVotes: part,
 }
 
 const SCENARIO: Read<Scenario> = object<Scenario>({

@@ -24,11 +24,6 @@ export interface DiskConditions {
   readonly writeErrors: number
   /** Part of the values read that come back with a bit flipped, and stay so. */
   readonly readDamage: number
-  /**
-   * Part of the power cuts that tear the vote record being written, if one is: the vote file cannot
-   * tell it from a damaged one, and counts as lost.
-   */
-  readonly tornVotes: number
 }
 
 export const GOOD_DISK: DiskConditions = {
@@ -37,7 +32,6 @@ export const GOOD_DISK: DiskConditions = {
   slowMs: 0,
   writeErrors: 0,
   readDamage: 0,
-  tornVotes: 0,
 }
 
 export interface HeadMark {
@@ -59,11 +53,12 @@ export interface VirtualDisk {
   settleAll(): void
   /**
    * The power is gone: of the batches not confirmed, some of the first are there and the rest are
-   * not. The same for votes, and the noted head may be an older one.
+   * not. The same for votes, where an append may be torn between two of its records, and the noted
+   * head may be an older one.
    */
   losePower(): void
-  /** An empty disk in its place. `keepVotes`: the votes lie elsewhere, beside the key. */
-  wipe(keepVotes: boolean): void
+  /** An empty disk in its place. `keepsVotes`: the votes lie elsewhere, beside the key. */
+  wipe(keepsVotes: boolean): void
   /** The vote file is gone or does not read. The next process finds it `lost`. */
   loseVotes(): void
   /** As if votes had never been written: what a node without a vote log would find. For controls. */
@@ -80,6 +75,10 @@ interface Waiting {
   readonly apply: () => void
 }
 
+interface WaitingAppend extends Waiting {
+  readonly records: readonly VoteRecord[]
+}
+
 export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
   let values = new Map<string, Uint8Array>()
   let records: VoteRecord[] = []
@@ -88,7 +87,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
   let marks: HeadMark[] = []
   /** Of the database and of the vote log: written, not yet confirmed, in order. */
   let batches: Waiting[] = []
-  let appends: Waiting[] = []
+  let appends: WaitingAppend[] = []
   let conditions = GOOD_DISK
   let hasFailed = false
   const delays = prng.split('delays')
@@ -101,12 +100,12 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
   }
 
   /** Confirms writes of one queue in order, each after its own time. */
-  function createQueue(
+  function createQueue<W extends Waiting>(
     program: VirtualProcess,
-    waitingOf: () => Waiting[],
-  ): (apply: () => void) => Promise<void> {
+    waitingOf: () => W[],
+  ): (waiting: W) => Promise<void> {
     let lastAt = 0
-    return (apply) => {
+    return (waiting) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       if (conditions.writeErrors > 0 && faults.chance(conditions.writeErrors)) {
         hasFailed = true
@@ -116,7 +115,6 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
         )
         return promise
       }
-      const waiting: Waiting = { apply }
       waitingOf().push(waiting)
       lastAt = Math.max(lastAt, time.now() + syncMs())
       time.at(lastAt, () => {
@@ -124,7 +122,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
         // Gone with the power, or settled already.
         if (queue[0] === waiting) {
           queue.shift()
-          apply()
+          waiting.apply()
         }
         program.enter(resolve)
       })
@@ -152,7 +150,7 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
       get: (key) => get(nameOf(key)),
       batch: (writes) => {
         const named = writes.map(({ key, value }: Write) => [nameOf(key), value] as const)
-        return enqueue(() => {
+        const apply = (): void => {
           for (const [name, value] of named) {
             for (const former of snapshots) {
               if (!former.has(name)) former.set(name, values.get(name))
@@ -160,7 +158,8 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
             if (value === undefined) values.delete(name)
             else values.set(name, value)
           }
-        })
+        }
+        return enqueue({ apply })
       },
       snapshot: () => {
         const former = new Map<string, Uint8Array | undefined>()
@@ -190,20 +189,21 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
     const found = votesState === 'lost' ? 'lost' : [...records]
     return {
       found,
-      append: (added) =>
-        enqueue(() => {
-          if (votesState === 'lost') {
-            // A new file takes the place of the one that did not read.
-            votesState = 'kept'
-            records = []
-          }
-          records = records.filter(({ height }) => height > releasedThrough)
-          records.push(...added)
-        }),
+      append: (added) => enqueue({ records: added, apply: () => keepVotes(added) }),
       release: (height) => {
         releasedThrough = Math.max(releasedThrough, height)
       },
     }
+  }
+
+  function keepVotes(added: readonly VoteRecord[]): void {
+    if (votesState === 'lost') {
+      // A new file takes the place of the one that did not read.
+      votesState = 'kept'
+      records = []
+    }
+    records = records.filter(({ height }) => height > releasedThrough)
+    records.push(...added)
   }
 
   function settleAll(): void {
@@ -236,21 +236,21 @@ export function createVirtualDisk(time: VirtualTime, prng: Prng): VirtualDisk {
       for (const { apply } of batches.slice(0, faults.whole(0, batches.length))) apply()
       const whole = faults.whole(0, appends.length)
       for (const { apply } of appends.slice(0, whole)) apply()
-      const isTorn = whole < appends.length && faults.chance(conditions.tornVotes)
-      if (isTorn) {
-        records = []
-        votesState = 'lost'
+      const torn = appends[whole]
+      // A lost file is replaced by a whole one, or not at all.
+      if (torn !== undefined && votesState === 'kept') {
+        keepVotes(torn.records.slice(0, faults.whole(0, torn.records.length - 1)))
       }
       batches = []
       appends = []
       if (marks.length > 1) marks = marks.slice(0, faults.whole(1, marks.length))
     },
-    wipe: (keepVotes) => {
+    wipe: (keepsVotes) => {
       values = new Map()
       marks = []
       batches = []
       hasFailed = false
-      if (keepVotes) return
+      if (keepsVotes) return
       appends = []
       records = []
       releasedThrough = -1

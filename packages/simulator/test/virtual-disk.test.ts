@@ -138,21 +138,22 @@ describe('the vote log of a virtual disk', () => {
   })
 })
 
-test('a vote record that is torn by a power cut makes the log count as lost', async () => {
-  const found = new Set<string>()
+test('an append of votes that is torn by a power cut leaves some of its first records', async () => {
+  const found = new Set<number>()
   for (let seed = 0; seed < 40; seed++) {
-    const { disk, process, finish } = createStage({ tornVotes: 1 }, `torn ${seed}`)
+    const { disk, process, finish } = createStage({}, `torn ${seed}`)
     const first = process()
     const votes = disk.open(first).votes
     void votes.append([vote(1)])
     await finish()
-    void votes.append([vote(1, 1)])
+    void votes.append([vote(1, 1), vote(1, 2)])
     first.kill()
     disk.losePower()
-    const opened = disk.open(process()).votes.found
-    found.add(opened === 'lost' ? 'lost' : `${opened.length}`)
+    const opened = disk.open(process()).votes.found as readonly VoteRecord[]
+    expect([vote(1), vote(1, 1), vote(1, 2)].slice(0, opened.length)).toEqual(opened)
+    found.add(opened.length)
   }
-  expect(found).toEqual(new Set(['lost', '2']))
+  expect([...found].sort()).toEqual([1, 2, 3])
 })
 
 describe('the noted head of a virtual disk', () => {

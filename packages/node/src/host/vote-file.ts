@@ -4,10 +4,13 @@
  *
  * The file has its whole size from the start, written with zeros, so that an append changes no length
  * and costs one write and one fdatasync. All of it is checked when it is opened: another size, a bit
- * that does not fit its checksum, a gap in the numbers, anything behind the last record, and the votes
- * count as lost. That includes a record that was torn while it was written, although nothing can have
- * been said on the strength of it: from the file alone it cannot be told from a damaged one that
- * mattered, and a validator that abstains for two blocks costs less than one that contradicts itself.
+ * that does not fit its checksum, a gap in the numbers, and the votes count as lost.
+ *
+ * A record that was torn while it was written is passed over: nothing was said on the strength of it.
+ * A mark tells it from a damaged one that mattered. It names the records that are known to be on the
+ * disk, and is written after each of them without waiting: the next append makes it durable, or the
+ * system within seconds. So a loss of power can take at most the mark of the last append; for a
+ * validator to forget what it said, that record must be damaged in the same moment.
  *
  * More than half full and with nothing alive, or without room, the file is replaced by a new one, with
  * the records that are still alive: written beside it, synced, renamed over it.
@@ -40,10 +43,11 @@ import {
   putRecords,
   recordBytesOf,
   VOTE_FILE_LIMITS,
-  VOTE_HEADER_BYTES,
+  VOTE_RECORDS_AT,
   type VoteContents,
   type VoteEntry,
   voteImageOf,
+  voteMark,
 } from './vote-image.ts'
 
 export interface VoteFile extends VoteLog {
@@ -134,7 +138,7 @@ function writer(
   release: () => Promise<void>,
 ): VoteFile {
   const isLost = typeof contents === 'string'
-  let { entries, sequence, used, fileBytes: size } = isLost ? nothing(fileBytes) : contents
+  let { entries, sequence, used, fileBytes: size, isTorn } = isLost ? nothing(fileBytes) : contents
   const found = isLost ? 'lost' : entries.map(({ record }) => record)
   let descriptor = opened
   let releasedThrough = -1
@@ -148,8 +152,8 @@ function writer(
     entries = entries.filter(({ record }) => record.height > releasedThrough)
     const isWorn = entries.length === 0 && used > size / 2
     try {
-      if (descriptor === undefined || isWorn || used + recordBytesOf(added) > size)
-        await renew(added)
+      const isFull = used + recordBytesOf(added) > size
+      if (descriptor === undefined || isTorn || isWorn || isFull) await renew(added)
       else await extend(descriptor, added)
     } catch (error) {
       failure = { error }
@@ -167,6 +171,8 @@ function writer(
     used += bytes.length
     sequence += added.length
     entries = [...entries, ...added]
+    const mark = voteMark(sequence)
+    writeSync(file, mark.bytes, 0, mark.bytes.length, mark.at)
   }
 
   async function renew(added: readonly VoteEntry[]): Promise<void> {
@@ -186,6 +192,7 @@ function writer(
     sequence += kept.length
     used = image.used
     size = image.bytes.length
+    isTorn = false
   }
 
   return {
@@ -208,7 +215,7 @@ function writer(
 }
 
 function nothing(fileBytes: number): VoteContents {
-  return { entries: [], sequence: 1, used: VOTE_HEADER_BYTES, fileBytes }
+  return { entries: [], sequence: 1, used: VOTE_RECORDS_AT, fileBytes, isTorn: false }
 }
 
 /**

@@ -3,12 +3,13 @@
  *
  * ```
  * 0     magic (8), version (2), validator (20), file size (4), first sequence number (6), CRC-32 (4)
- * 4096  records: length (4), sequence number (6), CRC-32 of these and the payload (4), payload
+ * 4096  mark: sequence number (6), CRC-32 (4). The records before that number were on the disk
+ * 8192  records: length (4), sequence number (6), CRC-32 of these and the payload (4), payload
  *       zeros to the end
  * ```
  *
- * The sizes, numbers and checksums together leave no way to cut, tear, turn or move a part of it
- * without being noticed, but one: whole records missing at its end.
+ * The sizes, numbers, checksums and the mark together leave no way to cut, tear, turn or move a part of it
+ * without being noticed. What does not read behind the mark was torn while it was written.
  */
 
 import { crc32 } from 'node:zlib'
@@ -24,11 +25,17 @@ export const VOTE_FILE_LIMITS = {
   fileBytesMax: 134_217_728,
 } as const
 
-export const VOTE_HEADER_BYTES = 4_096
+const HEADER_BYTES = 4_096
 const HEADER_CRC_AT = 40
+/** Within one sector, which a disk writes whole or not at all. */
+const MARK_AT = 4_096
+const MARK_BYTES = 10
+const MARK_CRC_AT = 6
+/** Where the first record begins. */
+export const VOTE_RECORDS_AT = 8_192
 const RECORD_HEAD_BYTES = 14
 const RECORD_CRC_AT = 10
-const VERSION = 1
+const VERSION = 2
 const MAGIC = new TextEncoder().encode('vlmvotes')
 
 /** A record and its bytes. */
@@ -45,6 +52,14 @@ export interface VoteContents {
   /** Where the next record begins. */
   readonly used: number
   readonly fileBytes: number
+  /** Behind the last record lies one that was not written to its end. */
+  readonly isTorn: boolean
+}
+
+/** Bytes to write at a place of the file. */
+export interface VoteMark {
+  readonly at: number
+  readonly bytes: Buffer
 }
 
 export function entryOf(record: VoteRecord): VoteEntry {
@@ -62,7 +77,7 @@ export function voteImageOf(
   entries: readonly VoteEntry[],
   fileBytes: number,
 ): { readonly bytes: Buffer; readonly used: number } {
-  const used = VOTE_HEADER_BYTES + recordBytesOf(entries)
+  const used = VOTE_RECORDS_AT + recordBytesOf(entries)
   let size = fileBytes
   while (size < used * 2 && size < VOTE_FILE_LIMITS.fileBytesMax) size *= 2
   if (used > size) {
@@ -79,8 +94,18 @@ export function voteImageOf(
   bytes.writeUInt32BE(size, 30)
   bytes.writeUIntBE(sequence, 34, 6)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, HEADER_CRC_AT)), HEADER_CRC_AT)
-  putRecords(bytes, VOTE_HEADER_BYTES, sequence, entries)
+  const mark = voteMark(sequence + entries.length)
+  bytes.set(mark.bytes, mark.at)
+  putRecords(bytes, VOTE_RECORDS_AT, sequence, entries)
   return { bytes, used }
+}
+
+/** What says that the records before this number are on the disk. */
+export function voteMark(sequence: number): VoteMark {
+  const bytes = Buffer.alloc(MARK_BYTES)
+  bytes.writeUIntBE(sequence, 0, 6)
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, MARK_CRC_AT)), MARK_CRC_AT)
+  return { at: MARK_AT, bytes }
 }
 
 export function recordBytesOf(entries: readonly VoteEntry[]): number {
@@ -106,8 +131,8 @@ export function putRecords(
 
 /** What a file's bytes hold, or why its votes count as lost. */
 export function parseVoteImage(bytes: Buffer, validator: Address): VoteContents | string {
-  if (bytes.length < VOTE_HEADER_BYTES) return 'the vote file is cut off'
-  const header = bytes.subarray(0, VOTE_HEADER_BYTES)
+  if (bytes.length < VOTE_RECORDS_AT) return 'the vote file is cut off'
+  const header = bytes.subarray(0, HEADER_BYTES)
   if (
     header.readUInt32BE(HEADER_CRC_AT) !== crc32(header.subarray(0, HEADER_CRC_AT)) ||
     !isZero(header.subarray(HEADER_CRC_AT + 4))
@@ -122,35 +147,46 @@ export function parseVoteImage(bytes: Buffer, validator: Address): VoteContents 
   }
   if (header.readUInt32BE(30) !== bytes.length)
     return 'the vote file has not the size it was made with'
-  return readRecords(bytes, header.readUIntBE(34, 6))
+  const page = bytes.subarray(MARK_AT, VOTE_RECORDS_AT)
+  const confirmed = page.readUIntBE(0, 6)
+  const mark = voteMark(confirmed).bytes
+  if (!page.subarray(0, mark.length).equals(mark) || !isZero(page.subarray(mark.length))) {
+    return 'the mark of the vote file is damaged'
+  }
+  return readRecords(bytes, header.readUIntBE(34, 6), confirmed)
 }
 
-function readRecords(bytes: Buffer, first: number): VoteContents | string {
+function readRecords(bytes: Buffer, first: number, confirmed: number): VoteContents | string {
   const entries: VoteEntry[] = []
-  let at = VOTE_HEADER_BYTES
+  let at = VOTE_RECORDS_AT
   let sequence = first
-  while (at + RECORD_HEAD_BYTES <= bytes.length) {
-    const length = bytes.readUInt32BE(at)
-    if (length === 0) break
-    const start = at + RECORD_HEAD_BYTES
-    if (start + length > bytes.length) return `vote ${sequence} of the file is damaged`
-    const payload = bytes.subarray(start, start + length)
-    const crc = crc32(payload, crc32(bytes.subarray(at, at + RECORD_CRC_AT)))
-    const isWhole = bytes.readUInt32BE(at + RECORD_CRC_AT) === crc
-    if (!isWhole || bytes.readUIntBE(at + 4, 6) !== sequence) {
-      return `vote ${sequence} of the file is damaged`
-    }
+  for (;;) {
+    const payload = payloadAt(bytes, at, sequence)
+    if (payload === undefined) break
     try {
       entries.push({ record: decodeVoteRecord(payload), payload: Uint8Array.from(payload) })
     } catch {
       // Whole, but not ours to read.
       return `vote ${sequence} of the file cannot be read`
     }
-    at = start + length
+    at += RECORD_HEAD_BYTES + payload.length
     sequence += 1
   }
-  if (!isZero(bytes.subarray(at))) return `something lies behind vote ${sequence - 1} of the file`
-  return { entries, sequence, used: at, fileBytes: bytes.length }
+  if (sequence < confirmed) return `vote ${sequence} of the file is damaged`
+  const isTorn = !isZero(bytes.subarray(at))
+  return { entries, sequence, used: at, fileBytes: bytes.length, isTorn }
+}
+
+/** What the record there holds; undefined if there is none, or not the whole of it. */
+function payloadAt(bytes: Buffer, at: number, sequence: number): Buffer | undefined {
+  const start = at + RECORD_HEAD_BYTES
+  if (start > bytes.length) return undefined
+  const length = bytes.readUInt32BE(at)
+  if (length === 0 || start + length > bytes.length) return undefined
+  const payload = bytes.subarray(start, start + length)
+  const crc = crc32(payload, crc32(bytes.subarray(at, at + RECORD_CRC_AT)))
+  const isWhole = bytes.readUInt32BE(at + RECORD_CRC_AT) === crc
+  return isWhole && bytes.readUIntBE(at + 4, 6) === sequence ? payload : undefined
 }
 
 function isZero(bytes: Buffer): boolean {
