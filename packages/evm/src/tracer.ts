@@ -4,7 +4,7 @@
  */
 
 import type { Address } from './bytes.ts'
-import type { Halt, Status } from './context.ts'
+import type { Halt, Log, Status } from './context.ts'
 
 /** The machine just before it runs an opcode. Valid during the hook only. */
 export interface Step {
@@ -79,4 +79,6 @@ export interface Tracer {
    */
   enter?(frame: FrameStart): void
   exit?(frame: FrameEnd): void
+  /** The running frame emitted an event, which goes again if the frame is undone. */
+  log?(log: Log): void
 }

@@ -18,6 +18,7 @@ import {
   isAtLeast,
   NO_BYTES,
   type Precompile,
+  type Tracer,
   type World,
   type WorldChanges,
   type WorldReader,
@@ -67,8 +68,11 @@ export interface BlockExecution {
   readonly context: ExecutionContext
   /** Gas that further transactions may ask for. */
   gasLeft(): bigint
-  /** @throws LedgerError if the transaction is not valid here; the block can go on without it */
-  add(tx: SignedTransaction): TransactionResult
+  /**
+   * @param tracer sees this transaction run
+   * @throws LedgerError if the transaction is not valid here; the block can go on without it
+   */
+  add(tx: SignedTransaction, tracer?: Tracer): TransactionResult
   finish(withdrawals: readonly Withdrawal[] | undefined): BlockOutcome
 }
 
@@ -117,13 +121,14 @@ export function beginBlock(
     blockHash: ports.blockHash,
   }
   const { precompiles } = ports
-  const evm = createEvm({
+  const setting = {
     fork,
     chainId,
     block,
     world,
     ...(precompiles === undefined ? {} : { precompiles }),
-  })
+  }
+  const evm = createEvm(setting)
   const context: ExecutionContext = {
     fork,
     chainId,
@@ -153,9 +158,11 @@ export function beginBlock(
     world,
     context,
     gasLeft: () => header.gasLimit - gasUsed,
-    add: (tx) => {
+    add: (tx, tracer) => {
       const left = { gas: header.gasLimit - gasUsed, blobGas: blobGasLimit - blobGasUsed }
-      const result = executeTransaction(tx, context, left)
+      const traced =
+        tracer === undefined ? context : { ...context, evm: createEvm({ ...setting, tracer }) }
+      const result = executeTransaction(tx, traced, left)
       gasUsed += result.gasUsed
       blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
       const bloom = bloomOfLogs(result.logs)

@@ -48,6 +48,8 @@ export interface TransactionResult {
   readonly halt: Status
   /** After refunds: what the sender pays for. */
   readonly gasUsed: bigint
+  /** Before refunds: the least gas limit with which it could have run so. */
+  readonly gasSpent: bigint
   /** Wei a gas that the sender paid. */
   readonly effectiveGasPrice: bigint
   /** Returned or reverted bytes. */
@@ -154,6 +156,7 @@ export function runMessage(
     status: outcome.status === 'success' ? 1 : 0,
     halt: outcome.status,
     gasUsed,
+    gasSpent: spent > floor ? spent : floor,
     output: outcome.output,
     created: outcome.created,
   }
