@@ -18,6 +18,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 const HARDFORKS: Readonly<Record<Fork, Hardfork>> = {
+  frontier: Hardfork.Chainstart,
+  homestead: Hardfork.Homestead,
+  tangerineWhistle: Hardfork.TangerineWhistle,
+  spuriousDragon: Hardfork.SpuriousDragon,
+  byzantium: Hardfork.Byzantium,
+  constantinople: Hardfork.Constantinople,
+  petersburg: Hardfork.Petersburg,
+  istanbul: Hardfork.Istanbul,
+  berlin: Hardfork.Berlin,
   london: Hardfork.London,
   paris: Hardfork.Paris,
   shanghai: Hardfork.Shanghai,

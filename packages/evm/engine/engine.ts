@@ -13,12 +13,12 @@ import {
 } from './frame'
 import { digest } from './keccak'
 import {
-  CALLING, CREATING, F_ADDRESS, F_BASE, F_CALLER, F_CODE_SIZE, F_FAST, F_GAS, F_INFO, F_INPUT,
+  CALLING, CREATING, EXP_BYTE_GAS, F_ADDRESS, F_BASE, F_CALLER, F_CODE_SIZE, F_FAST, F_GAS, F_INFO, F_INPUT,
   F_INPUT_SIZE, F_IP, F_KIND, F_LACK, F_MEMORY, F_MEMORY_SIZE, F_OUT, F_OUT_SIZE, F_RAW, F_SALT, F_SP,
   F_STATIC, F_VALUE, FAILING, FRAME_BYTES, HALT, HASH_ENTRIES, HASH_ENTRY_BYTES,
   HASHES, INIT_BYTES_MAX, INIT_WORD_GAS, INVALID_JUMP,
-  INVALID_OPCODE, OPS, OUT_OF_GAS, RETURN_DATA_OUT_OF_BOUNDS, RETURNED, REVERTED, STACK_OVERFLOW,
-  STACK_UNDERFLOW, STEPPED, STOPPED, WORD_BASE_FEE, WORD_BLOB_BASE_FEE, WORD_CHAIN_ID, WORD_COINBASE,
+  INVALID_OPCODE, KEEPS_GAS, OPS, OUT_OF_GAS, RETURN_DATA_OUT_OF_BOUNDS, RETURNED, REVERTED, STACK_OVERFLOW,
+  STACK_UNDERFLOW, STEPPED, STOPPED, STORE_GAS_MIN, WORD_BASE_FEE, WORD_BLOB_BASE_FEE, WORD_CHAIN_ID, WORD_COINBASE,
   WORD_GAS_LIMIT, WORD_GAS_PRICE, WORD_NUMBER, WORD_ORIGIN, WORD_RANDOM, WORD_TIMESTAMP,
   WRITE_PROTECTION, YIELDED,
 } from './layout'
@@ -158,7 +158,14 @@ function prepareCall(frame: usize, sp: usize, kind: u32, gasBefore: u64): u64 {
     return UNPAYABLE
   }
   gas -= cost
-  const forwarded = min<u64>(clamp(sp), gas - (gas >> 6))
+  let forwarded = clamp(sp)
+  if (load<u32>(KEEPS_GAS) != 0) {
+    forwarded = min<u64>(forwarded, gas - (gas >> 6))
+  } else if (forwarded > gas) {
+    // Before EIP-150 the gas that a call names is part of its price.
+    store<u64>(frame, min<u64>(gasBefore - gas, u64.MAX_VALUE - forwarded) + forwarded, F_LACK)
+    return UNPAYABLE
+  }
   const child = frame + FRAME_BYTES
   store<u64>(child, paying ? forwarded + 2300 : forwarded, F_GAS)
   const start = load<u32>(frame, F_MEMORY)
@@ -202,7 +209,7 @@ function prepareCreate(frame: usize, sp: usize, kind: u32, gasBefore: u64): u64 
     return UNPAYABLE
   }
   gas -= cost
-  const forwarded = gas - (gas >> 6)
+  const forwarded = load<u32>(KEEPS_GAS) != 0 ? gas - (gas >> 6) : gas
   const child = frame + FRAME_BYTES
   store<u64>(child, forwarded, F_GAS)
   const start = load<u32>(frame, F_MEMORY)
@@ -322,7 +329,7 @@ function loop<Form>(depth: i32, single: i32): i32 {
         continue
       }
       case 0x0a: { // EXP
-        const cost = byteLength(sp + 32) * 50
+        const cost = byteLength(sp + 32) * u64(load<u32>(EXP_BYTE_GAS))
         if (gas < cost) return starve(frame, ip, sp, gas, cost)
         gas -= cost
         exp(sp, sp + 32, sp + 32)
@@ -698,7 +705,8 @@ function loop<Form>(depth: i32, single: i32): i32 {
       case 0x55: { // SSTORE
         if (load<u32>(frame, F_STATIC)) return halt(frame, ip, sp, gas, WRITE_PROTECTION)
         // EIP-2200: not within the stipend of a transfer.
-        if (gas <= 2300) return starve(frame, ip, sp, gas, 2301)
+        const least = u64(load<u32>(STORE_GAS_MIN))
+        if (gas < least) return starve(frame, ip, sp, gas, least)
         const cost = u64(hostSstore(sp, sp + 32))
         if (gas < cost) return starve(frame, ip, sp, gas, cost)
         gas -= cost

@@ -65,6 +65,12 @@ export const WORD_BLOB_BASE_FEE: usize = CONTEXT + 288
 export const INIT_WORD_GAS: usize = CONTEXT + 320
 /** u32: bytes of init code allowed (EIP-3860). */
 export const INIT_BYTES_MAX: usize = CONTEXT + 324
+/** u32: gas for each byte of an exponent (EIP-160). */
+export const EXP_BYTE_GAS: usize = CONTEXT + 328
+/** u32: gas that must be left for an SSTORE (EIP-2200), 0 before Istanbul. */
+export const STORE_GAS_MIN: usize = CONTEXT + 332
+/** u32: 1 if a frame keeps a 64th of its gas from those it calls (EIP-150), 0 before. */
+export const KEEPS_GAS: usize = CONTEXT + 336
 
 // Why the loop was left. From HALT on: HALT plus the index in `HALTS` of src/context.ts.
 export const STOPPED: i32 = 0

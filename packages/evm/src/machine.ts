@@ -35,6 +35,7 @@ import {
   CODES,
   CONTEXT,
   CREATING,
+  EXP_BYTE_GAS,
   F_ADDRESS,
   F_BASE,
   F_CALLER,
@@ -60,18 +61,20 @@ import {
   HALT,
   INIT_BYTES_MAX,
   INIT_WORD_GAS,
+  KEEPS_GAS,
   OPS,
   RETURNED,
   REVERTED,
   STACKS_TOP,
   STEPPED,
   STOPPED,
+  STORE_GAS_MIN,
   YIELDED,
 } from './layout.ts'
 import { LinearMemory } from './linear-memory.ts'
 import { opcodeTable } from './opcodes.ts'
 import type { Precompile } from './precompiles/index.ts'
-import { storeGas, storeRefund } from './storage-gas.ts'
+import { storagePricesOf } from './storage-gas.ts'
 import type { FrameType, Step, Tracer } from './tracer.ts'
 import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 import { type Account, EMPTY_CODE_HASH, type WorldState } from './world-state.ts'
@@ -119,8 +122,15 @@ const CODE_BYTES_MAX = 24_576
 const INIT_CODE_BYTES_MAX = 49_152
 /** Gas a byte of deployed code costs. */
 const CODE_BYTE_GAS = 200
+/** EIP-2929: a first access to an account costs 2,600, the later ones 100, which the opcode's row has. */
 const COLD_ACCOUNT_GAS = 2500
 const COLD_SLOT_GAS = 2000
+/** EIP-2929: what an account accessed before costs. */
+const WARM_GAS = 100
+/** For a contract's removal, until EIP-3529. */
+const DESTRUCT_REFUND = 24_000
+/** EIP-2200: an SSTORE wants more left than the stipend of a transfer. */
+const STORE_GAS_LEAST = 2301
 const CALL_VALUE_GAS = 9000
 const NEW_ACCOUNT_GAS = 25_000
 /** Between two calls of `pulse`: frames entered, or opcodes traced. */
@@ -161,6 +171,16 @@ export function createMachine(fork: Fork): Machine {
   const hasDelegation = isAtLeast(fork, 'prague')
   const destroysCreatedOnly = isAtLeast(fork, 'cancun')
   const limitsInitCode = isAtLeast(fork, 'shanghai')
+  const refundsDestruct = !isAtLeast(fork, 'london')
+  const refusesPrefix = isAtLeast(fork, 'london')
+  const chargesAccess = isAtLeast(fork, 'berlin')
+  const coldAccountGas = chargesAccess ? COLD_ACCOUNT_GAS : 0
+  const coldSlotGas = chargesAccess ? COLD_SLOT_GAS : 0
+  const warmGas = chargesAccess ? WARM_GAS : 0
+  const clearsEmpty = isAtLeast(fork, 'spuriousDragon')
+  const chargesDestruct = isAtLeast(fork, 'tangerineWhistle')
+  const needsDeposit = isAtLeast(fork, 'homestead')
+  const prices = storagePricesOf(fork)
 
   // The running message.
   let setting!: Setting
@@ -215,6 +235,9 @@ export function createMachine(fork: Fork): Machine {
   memory.u8.set(opcodeTable(fork), OPS)
   memory.u32[INIT_WORD_GAS >> 2] = limitsInitCode ? 2 : 0
   memory.u32[INIT_BYTES_MAX >> 2] = limitsInitCode ? INIT_CODE_BYTES_MAX : 0xffffffff
+  memory.u32[EXP_BYTE_GAS >> 2] = clearsEmpty ? 50 : 10
+  memory.u32[STORE_GAS_MIN >> 2] = isAtLeast(fork, 'istanbul') ? STORE_GAS_LEAST : 0
+  memory.u32[KEEPS_GAS >> 2] = chargesDestruct ? 1 : 0
 
   return { run, memoryBytes: () => engine.memory.buffer.byteLength }
 
@@ -379,6 +402,8 @@ export function createMachine(fork: Fork): Machine {
     if (kind === OP_CALL) {
       if (value !== 0n) world.transfer(account, target, value)
       else if (target.exists) world.touch(target)
+      // Before EIP-161 whatever was called came into being.
+      else if (!clearsEmpty) world.changeBalance(target, 0n)
     } else if (kind === OP_STATICCALL && target.exists) {
       world.touch(target)
     }
@@ -552,7 +577,8 @@ export function createMachine(fork: Fork): Machine {
     frame.account = created
     frame.checkpoint = world.checkpoint()
     world.markCreated(created)
-    world.changeNonce(created, 1n)
+    // EIP-161.
+    if (clearsEmpty) world.changeNonce(created, 1n)
     world.transfer(account, created, memory.readWord(record + F_VALUE))
     const start = memory.u32[(record + F_INPUT) >> 2]!
     const code = memory.u8.slice(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!)
@@ -565,10 +591,15 @@ export function createMachine(fork: Fork): Machine {
 
   /** Stores what init code returned; the reason if it may not be. */
   function deposit(created: Account, at: number, size: number): Halt | undefined {
-    if (size > CODE_BYTES_MAX) return 'codeSizeLimit'
+    if (clearsEmpty && size > CODE_BYTES_MAX) return 'codeSizeLimit'
     // EIP-3541.
-    if (size > 0 && memory.u8[at] === 0xef) return 'invalidCodePrefix'
-    if (engine.charge(depth, size * CODE_BYTE_GAS) === 0) return 'outOfGas'
+    if (refusesPrefix && size > 0 && memory.u8[at] === 0xef) return 'invalidCodePrefix'
+    const cost = size * CODE_BYTE_GAS
+    if (!needsDeposit && BigInt(cost) > memory.u64[(recordOf(depth) + F_GAS) >> 3]!) {
+      // EIP-2: until Homestead a contract that could not pay for its code was one without code.
+      return undefined
+    }
+    if (engine.charge(depth, cost) === 0) return 'outOfGas'
     world.changeCode(created, memory.u8.slice(at, at + size))
     return undefined
   }
@@ -604,7 +635,7 @@ export function createMachine(fork: Fork): Machine {
   function accessGas(word: number): number {
     memory.fresh()
     accessed = world.accountOf(memory.readAddressKey(word))
-    return firstAccessGas(accessed, COLD_ACCOUNT_GAS)
+    return firstAccessGas(accessed, coldAccountGas)
   }
 
   function firstAccessGas(of: Account, cold: number): number {
@@ -665,7 +696,7 @@ export function createMachine(fork: Fork): Machine {
     memory.fresh()
     const slot = world.slotOf(account, memory.readKey(word))
     memory.writeKey(word, slot.current)
-    return world.warmStorage(slot) ? 0 : COLD_SLOT_GAS
+    return world.warmStorage(slot) ? 0 : coldSlotGas
   }
 
   function hostSstore(key: number, value: number): number {
@@ -674,9 +705,9 @@ export function createMachine(fork: Fork): Machine {
     const next = memory.readKey(value)
     const { original, current } = slot
     const gas =
-      (world.warmStorage(slot) ? 0 : COLD_SLOT_GAS + 100) + storeGas(original, current, next)
+      (world.warmStorage(slot) ? 0 : coldSlotGas + warmGas) + prices.gas(original, current, next)
     if (current === next) return gas
-    const refund = storeRefund(original, current, next)
+    const refund = prices.refund(original, current, next)
     if (refund !== 0) world.changeRefund(refund)
     world.writeSlot(slot, next)
     return gas
@@ -696,11 +727,13 @@ export function createMachine(fork: Fork): Machine {
     memory.fresh()
     const hashes: Hash[] = []
     for (let i = 0; i < count; i++) hashes.push(topicOf(memory.readKey(words + i * 32), i))
-    world.addLog({
+    const log = {
       address: account.address,
       topics: hashes,
       data: memory.u8.slice(data, data + size),
-    })
+    }
+    world.addLog(log)
+    if (tracer !== undefined) tracer.log?.(log)
   }
 
   /** Events repeat their topics, signatures and addresses of the busy, but not hashes. */
@@ -717,8 +750,11 @@ export function createMachine(fork: Fork): Machine {
   function hostDestructGas(word: number): number {
     memory.fresh()
     const heir = world.accountOf(memory.readAddressKey(word))
-    const gas = firstAccessGas(heir, COLD_ACCOUNT_GAS + 100)
-    return account.balance !== 0n && heir.isEmpty() ? gas + NEW_ACCOUNT_GAS : gas
+    const gas = firstAccessGas(heir, coldAccountGas + warmGas)
+    const isNew = clearsEmpty
+      ? account.balance !== 0n && heir.isEmpty()
+      : chargesDestruct && !heir.exists
+    return isNew ? gas + NEW_ACCOUNT_GAS : gas
   }
 
   function hostDestruct(word: number): void {
@@ -734,7 +770,9 @@ export function createMachine(fork: Fork): Machine {
       // What it leaves to itself is burnt.
       world.changeBalance(account, 0n)
     }
-    if (goes) world.markDestroyed(account)
+    if (!goes) return
+    if (refundsDestruct && !world.isDestroyedNow(account)) world.changeRefund(DESTRUCT_REFUND)
+    world.markDestroyed(account)
   }
 
   function hostCallGas(word: number, kind: number, paying: number): number {
@@ -745,13 +783,14 @@ export function createMachine(fork: Fork): Machine {
       const delegate = delegateOf(world.codeOf(callee))
       if (delegate !== undefined) {
         calleeCode = world.accountAt(delegate)
-        gas += firstAccessGas(calleeCode, COLD_ACCOUNT_GAS) + 100
+        gas += firstAccessGas(calleeCode, coldAccountGas) + warmGas
       }
     }
     if (paying !== 0) {
       gas += CALL_VALUE_GAS
-      if (kind === OP_CALL && callee.isEmpty()) gas += NEW_ACCOUNT_GAS
+      if (kind === OP_CALL && clearsEmpty && callee.isEmpty()) gas += NEW_ACCOUNT_GAS
     }
+    if (!clearsEmpty && kind === OP_CALL && !callee.exists) gas += NEW_ACCOUNT_GAS
     return gas
   }
 

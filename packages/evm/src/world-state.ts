@@ -269,6 +269,11 @@ export class WorldState implements World {
     return account.createStamp === this.stamp
   }
 
+  /** True if the account goes at the end of the transaction. */
+  isDestroyedNow(account: Account): boolean {
+    return account.destroyStamp === this.stamp
+  }
+
   /** The account goes at the end of the transaction. */
   markDestroyed(account: Account): void {
     if (account.destroyStamp === this.stamp) return
@@ -475,7 +480,8 @@ export class WorldState implements World {
       if (account.destroyStamp !== this.stamp) continue
       if (!onlyCreated || this.isCreatedNow(account)) remove(account)
     }
-    for (const account of this.touched) {
+    const removesEmpty = isAtLeast(fork, 'spuriousDragon')
+    for (const account of removesEmpty ? this.touched : []) {
       const isTouched = account.touchStamp === this.stamp
       if (isTouched && account.exists && account.isEmpty()) remove(account)
     }

@@ -72,8 +72,8 @@ export interface World {
   /** Starts a transaction: nothing warm, no logs, no refund; current storage becomes the original. */
   beginTransaction(): void
   /**
-   * Applies destructions (EIP-6780 from Cancun on) and deletes touched accounts that are empty
-   * (EIP-161). `logs`, `refund` and `accesses` stay readable until the next `beginTransaction`.
+   * Applies destructions (EIP-6780 from Cancun on) and, from Spurious Dragon on, deletes touched accounts
+   * that are empty (EIP-161). `logs`, `refund` and `accesses` stay readable until the next `beginTransaction`.
    */
   endTransaction(fork: Fork): void
   /** Net changes since the world was created. */

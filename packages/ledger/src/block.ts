@@ -24,6 +24,7 @@ import {
   writeRlpBytes,
 } from './rlp.ts'
 import {
+  decodeBlockTransaction,
   decodeTransaction,
   type SignedTransaction,
   type UnrecoveredTransaction,
@@ -268,7 +269,7 @@ function enveloped(transaction: UnrecoveredTransaction): Uint8Array {
 }
 
 function decodeEnveloped(item: Uint8Array): UnrecoveredTransaction {
-  if (item[0]! >= 0xc0) return decodeTransaction(item)
+  if (item[0]! >= 0xc0) return decodeBlockTransaction(item)
   const encoded = rlpBytes(decodeRlp(item), 'transaction')
   // A byte string that holds a legacy list would be a second encoding of the same transaction.
   if (encoded.length > 0 && encoded[0]! >= 0xc0) {

@@ -74,7 +74,7 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
   const execution = beginBlock(environment, rules, ports)
   const transactions: SignedTransaction[] = []
   let bytes = 0
-  const selection = ports.pool.select(baseFeePerGas)
+  const selection = ports.pool.select(baseFeePerGas ?? 0n)
   for (let tx = selection.peek(); tx !== undefined; tx = selection.peek()) {
     if (request.isLate?.() || execution.gasLeft() < TRANSACTION_GAS_MIN) break
     if (tx.gasLimit > execution.gasLeft() || bytes + tx.encoded.length > LIMITS.builtBlockBytes) {

@@ -233,8 +233,21 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
   const headers: Cache<number, SealedHeader> = createCache(LIMITS.cachedHeaders)
   const listeners = new Set<(head: NewHead) => void>()
   let head: SealedHeader = readHeader(store, opened.height, scheme)
+  let mergedAt = genesis.terminalTotalDifficulty === undefined ? undefined : findMerge()
   let transactionCount = opened.transactionCount
   let appending = false
+
+  /** The first block of difficulty 0: none before it has it, all after it do. */
+  function findMerge(): number | undefined {
+    if (head.header.difficulty > 0n) return undefined
+    let [work, stake] = [-1, head.header.number]
+    while (stake - work > 1) {
+      const middle = (work + stake) >> 1
+      if (readHeader(store, middle, scheme).header.difficulty > 0n) work = middle
+      else stake = middle
+    }
+    return stake
+  }
 
   function header(number: number): SealedHeader | undefined {
     if (!isHeight(number, head.header.number)) return undefined
@@ -310,7 +323,22 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
   }
 
   const rulesAt = (number: number, timestamp: number): ChainRules =>
-    blockRules(genesis, number, timestamp)
+    blockRules(genesis, number, timestamp, mergedAt)
+
+  /** On a chain that counts down to its merge: is that block the first without proof of work? */
+  function isMergeBlock(header: Header, parent: Header): boolean {
+    const isCounting = genesis.terminalTotalDifficulty !== undefined && mergedAt === undefined
+    return isCounting && header.difficulty === 0n && parent.difficulty > 0n
+  }
+
+  /** Has the work up to the head reached what the genesis asks for? Reads all headers: once in a chain's life. */
+  function isWorkDone(): boolean {
+    let total = 0n
+    for (let number = 0; number <= head.header.number; number++) {
+      total += header(number)!.header.difficulty
+    }
+    return total >= (genesis.terminalTotalDifficulty ?? 0n)
+  }
 
   const nativeContracts = new Map<Fork, ReadonlyMap<Address, Precompile>>()
   function precompiles(fork: Fork): ReadonlyMap<Address, Precompile> {
@@ -327,6 +355,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     crypto,
     precompiles: precompiles(fork),
     blockHash: (number: number): Hash => hashAt(number) ?? ZERO_HASH,
+    rootOf: (changes: WorldChanges): Hash => state.prepare(changes, head.header.number + 1).root,
   })
 
   const ancestor = (number: number): Header => {
@@ -342,7 +371,15 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     const { header } = block
     if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
     try {
-      const rules = rulesAt(header.number, header.timestamp)
+      const mergesHere = isMergeBlock(header, head.header)
+      const merge = mergesHere ? header.number : mergedAt
+      const rules = blockRules(genesis, header.number, header.timestamp, merge)
+      if (mergesHere && !isWorkDone()) {
+        return {
+          ok: false,
+          reason: 'it has no proof of work, before the terminal total difficulty',
+        }
+      }
       const body = encodeBody(block)
       const verdicts = [
         () => verifyHeader(header, head.header, rules),
@@ -356,7 +393,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       const execution = beginBlock(header, rules, executionPorts(rules.fork))
       const outcome = measure('execute', () => {
         for (const tx of block.transactions) execution.add(tx)
-        return execution.finish(block.withdrawals)
+        return execution.finish(block.withdrawals, block.ommers)
       })
       const mismatch = measure('roots of the body', () => compareOutcome(header, outcome))
       if (mismatch !== undefined) return { ok: false, reason: `${mismatch} differs from execution` }
@@ -393,6 +430,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     ]
     await measure('write', () => store.disk.batch(writes))
     state.commit(executed.state)
+    if (isMergeBlock(block.header, head.header)) mergedAt = number
     const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
     head = { header: block.header, hash }
     transactionCount = count

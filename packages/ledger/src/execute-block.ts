@@ -13,6 +13,7 @@ import {
   concatBytes,
   createEvm,
   createWorld,
+  type Fork,
   type Hash,
   hexToBytes,
   isAtLeast,
@@ -60,6 +61,13 @@ export interface BlockExecutionPorts {
   readonly precompiles?: ReadonlyMap<Address, Precompile>
   /** Hash of an earlier block, at most 256 back. */
   readonly blockHash: (number: number) => Hash
+  /** As of the machine: called now and then in a long run, and may throw to end it. */
+  readonly pulse?: () => void
+  /**
+   * Root of the state with these changes: what receipts hold before Byzantium. Without it they hold the
+   * status, for those who do not need the receipts' root.
+   */
+  readonly rootOf?: (changes: WorldChanges) => Hash
 }
 
 /** A block being executed: transactions go in one by one, `finish` gives what the header commits to. */
@@ -73,7 +81,7 @@ export interface BlockExecution {
    * @throws LedgerError if the transaction is not valid here; the block can go on without it
    */
   add(tx: SignedTransaction, tracer?: Tracer): TransactionResult
-  finish(withdrawals: readonly Withdrawal[] | undefined): BlockOutcome
+  finish(withdrawals: readonly Withdrawal[] | undefined, ommers?: readonly Header[]): BlockOutcome
 }
 
 export interface BlockOutcome {
@@ -97,6 +105,12 @@ const CONSOLIDATION_REQUESTS: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007
 /** keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)") */
 const DEPOSIT_TOPIC: Hash = '0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5'
 const GWEI = 1_000_000_000n
+/** Wei, by the fork since which it is paid. */
+const BLOCK_REWARDS: readonly (readonly [since: Fork, reward: bigint])[] = [
+  ['constantinople', 2_000_000_000_000_000_000n],
+  ['byzantium', 3_000_000_000_000_000_000n],
+  ['frontier', 5_000_000_000_000_000_000n],
+]
 
 /** Begins a block: the machine is set up and the system calls before its transactions are made. */
 export function beginBlock(
@@ -120,13 +134,15 @@ export function beginBlock(
     blobBaseFee: blobFee,
     blockHash: ports.blockHash,
   }
-  const { precompiles } = ports
+  const { precompiles, pulse } = ports
+  const rootOf = isAtLeast(fork, 'byzantium') ? undefined : ports.rootOf
   const setting = {
     fork,
     chainId,
     block,
     world,
     ...(precompiles === undefined ? {} : { precompiles }),
+    ...(pulse === undefined ? {} : { pulse }),
   }
   const evm = createEvm(setting)
   const context: ExecutionContext = {
@@ -169,7 +185,7 @@ export function beginBlock(
       mergeBloom(logsBloom, bloom)
       const receipt: Receipt = {
         type: tx.type,
-        status: result.status,
+        status: rootOf === undefined ? result.status : rootOf(world.changes()),
         cumulativeGasUsed: gasUsed,
         logsBloom: bloom,
         logs: result.logs,
@@ -178,7 +194,8 @@ export function beginBlock(
       encodedReceipts.push(encodeReceipt(receipt))
       return result
     },
-    finish: (withdrawals) => {
+    finish: (withdrawals, ommers = []) => {
+      if (rules.consensus === 'stake') payRewards(world, header, ommers, fork)
       for (const { address, amount } of withdrawals ?? []) {
         world.addBalance(address, amount * GWEI)
       }
@@ -197,6 +214,21 @@ export function beginBlock(
         changes: world.changes(),
       }
     },
+  }
+}
+
+/** Yellow paper 11.3; EIP-649 and EIP-1234 made it less, EIP-3675 nothing. */
+function payRewards(
+  world: World,
+  { number, coinbase }: BlockEnvironment,
+  ommers: readonly Header[],
+  fork: Fork,
+): void {
+  if (isAtLeast(fork, 'paris')) return
+  const [, reward] = BLOCK_REWARDS.find(([since]) => isAtLeast(fork, since))!
+  world.addBalance(coinbase, reward + (reward * BigInt(ommers.length)) / 32n)
+  for (const ommer of ommers) {
+    world.addBalance(ommer.coinbase, (reward * BigInt(8 - (number - ommer.number))) / 8n)
   }
 }
 

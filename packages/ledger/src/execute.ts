@@ -22,7 +22,12 @@ import {
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import { type BlobSchedule, GAS_PER_BLOB } from './fees.ts'
-import { recoverAuthority, type SenderRecovery, type SignedTransaction } from './transaction.ts'
+import {
+  isHighSignature,
+  recoverAuthority,
+  type SenderRecovery,
+  type SignedTransaction,
+} from './transaction.ts'
 import { assertTransactionRules, intrinsicGas } from './transaction-rules.ts'
 
 /** What a block lends to its transactions. One for all of them. */
@@ -64,7 +69,9 @@ export interface GasLeft {
   readonly blobGas: bigint
 }
 
+/** EIP-3529; a half before London. */
 const REFUND_QUOTIENT = 5n
+const REFUND_QUOTIENT_BEFORE = 2n
 const NEW_ACCOUNT_REFUND = 12_500n
 const NONCE_LIMIT = 2n ** 64n - 1n
 const DELEGATION_PREFIX = hexToBytes('0xef0100')
@@ -147,7 +154,7 @@ export function runMessage(
     { origin: tx.sender, gasPrice, blobVersionedHashes: tx.blobVersionedHashes },
   )
   const spent = tx.gasLimit - outcome.gasLeft
-  const cap = spent / REFUND_QUOTIENT
+  const cap = spent / (isAtLeast(fork, 'london') ? REFUND_QUOTIENT : REFUND_QUOTIENT_BEFORE)
   const refund = world.refund()
   let gasUsed = spent - (refund < cap ? refund : cap)
   // EIP-7623: calldata has a price that execution cannot make cheaper.
@@ -172,6 +179,9 @@ function assertExecutable(tx: SignedTransaction, context: ExecutionContext, left
     })
   }
   assertTransactionRules(tx, fork)
+  if (isHighSignature(tx.signature) && isAtLeast(fork, 'homestead')) {
+    throw new LedgerError('LEDGER_SIGNATURE_INVALID', 's is high (EIP-2)', { hash: tx.hash })
+  }
   if (tx.gasLimit > left.gas) {
     throw new LedgerError('LEDGER_GAS_LIMIT', 'the gas limit is above what the block has left', {
       gasLimit: tx.gasLimit,

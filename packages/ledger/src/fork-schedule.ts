@@ -1,35 +1,16 @@
 /**
  * Which rules hold at which block: the fork schedule of a chain.
  *
- * Forks up to Paris start at a block number, later ones at a timestamp (EIP-6122). The machine runs
- * London and later; the names before it exist because foreign chains have such blocks.
+ * Forks up to Paris start at a block number, later ones at a timestamp (EIP-6122). A chain that gave up
+ * proof of work may name no block for Paris: it is then where its blocks say (EIP-3675).
  */
 
-import { FORKS, type Fork } from '@vellum/evm'
+import { type Fork, isAtLeast } from '@vellum/evm'
 import { type BlobSchedule, defaultBlobSchedule } from './fees.ts'
-
-/** Rule sets before London, in order. This node decodes their blocks and does not execute them. */
-export const OLD_FORKS = [
-  'frontier',
-  'homestead',
-  'tangerineWhistle',
-  'spuriousDragon',
-  'byzantium',
-  'constantinople',
-  'petersburg',
-  'istanbul',
-  'berlin',
-] as const
-
-export type OldFork = (typeof OLD_FORKS)[number]
-export type ChainFork = OldFork | Fork
-
-/** All names in order of activation. */
-export const CHAIN_FORKS: readonly ChainFork[] = [...OLD_FORKS, ...FORKS]
 
 /** The start of a fork: a block number, or seconds since 1970. */
 export interface ForkActivation {
-  readonly fork: ChainFork
+  readonly fork: Fork
   readonly by: 'block' | 'time'
   readonly at: number
 }
@@ -50,24 +31,24 @@ export interface ForkSchedule {
   readonly blobs: readonly BlobActivation[]
 }
 
-/** The rules of the block with this number and timestamp (seconds). */
-export function forkAt(schedule: ForkSchedule, number: number, timestamp: number): ChainFork {
+/**
+ * The rules of the block with this number and timestamp (seconds).
+ * @param mergedAt first block without proof of work, where the schedule does not name it
+ */
+export function forkAt(
+  schedule: ForkSchedule,
+  number: number,
+  timestamp: number,
+  mergedAt: number = Number.POSITIVE_INFINITY,
+): Fork {
   const { forks } = schedule
+  const isMerged = number >= mergedAt
   for (let i = forks.length - 1; i >= 0; i--) {
     const { fork, by, at } = forks[i]!
-    if ((by === 'block' ? number : timestamp) >= at) return fork
+    if ((by === 'block' ? number : timestamp) < at) continue
+    return isMerged && !isAtLeast(fork, 'paris') ? 'paris' : fork
   }
-  return 'frontier'
-}
-
-/** True for the forks that the machine can run. */
-export function isExecutableFork(fork: ChainFork): fork is Fork {
-  return (FORKS as readonly string[]).includes(fork)
-}
-
-/** True if `fork` has the rules that `since` introduced. */
-export function isChainForkAtLeast(fork: ChainFork, since: ChainFork): boolean {
-  return CHAIN_FORKS.indexOf(fork) >= CHAIN_FORKS.indexOf(since)
+  return isMerged ? 'paris' : 'frontier'
 }
 
 /** Blob parameters at a timestamp (seconds); those of no blobs before Cancun. */

@@ -9,8 +9,10 @@
 import {
   type Address,
   bytesToHex,
+  type Fork,
   type Hash,
   type Hex,
+  isAtLeast,
   NO_BYTES,
   ZERO_ADDRESS,
   ZERO_HASH,
@@ -19,11 +21,9 @@ import { EMPTY_OMMERS_HASH, type Header } from './block.ts'
 import { type BlobSchedule, defaultBlobSchedule, INITIAL_BASE_FEE } from './fees.ts'
 import {
   type BlobActivation,
-  type ChainFork,
   type ForkActivation,
   type ForkSchedule,
   forkAt,
-  isChainForkAtLeast,
 } from './fork-schedule.ts'
 import {
   fieldOf,
@@ -131,7 +131,7 @@ export type GenesisJson = {
 } & Readonly<Record<string, unknown>>
 
 /** Keys of `config` that start a fork, in order. Those that change no rule are of their fork. */
-const FORK_KEYS: readonly (readonly [key: string, fork: ChainFork])[] = [
+const FORK_KEYS: readonly (readonly [key: string, fork: Fork])[] = [
   ['homesteadBlock', 'homestead'],
   ['eip150Block', 'tangerineWhistle'],
   ['eip155Block', 'spuriousDragon'],
@@ -155,7 +155,7 @@ const FORK_KEYS: readonly (readonly [key: string, fork: ChainFork])[] = [
 ]
 
 /** The key that `formatGenesis` writes for a fork. */
-const KEY_OF_FORK: Readonly<Record<Exclude<ChainFork, 'frontier'>, string>> = {
+const KEY_OF_FORK: Readonly<Record<Exclude<Fork, 'frontier'>, string>> = {
   homestead: 'homesteadBlock',
   tangerineWhistle: 'eip150Block',
   spuriousDragon: 'eip158Block',
@@ -286,8 +286,8 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
  */
 export function genesisHeader(genesis: Genesis, stateRoot: Hash): Header {
   const fork = forkAt(genesis.schedule, genesis.number, genesis.timestamp)
-  const since = <T>(from: ChainFork, value: T): T | undefined =>
-    isChainForkAtLeast(fork, from) ? value : undefined
+  const since = <T>(from: Fork, value: T): T | undefined =>
+    isAtLeast(fork, from) ? value : undefined
   const baseFee = genesis.zeroBaseFee ? 0n : INITIAL_BASE_FEE
   return {
     parentHash: genesis.parentHash,

@@ -89,15 +89,9 @@ export {
 export {
   type BlobActivation,
   blobScheduleAt,
-  CHAIN_FORKS,
-  type ChainFork,
   type ForkActivation,
   type ForkSchedule,
   forkAt,
-  isChainForkAtLeast,
-  isExecutableFork,
-  OLD_FORKS,
-  type OldFork,
 } from './fork-schedule.ts'
 export {
   formatGenesis,

@@ -1,8 +1,7 @@
 /** The rules of each block of a chain, from its genesis. */
 
 import type { Address } from '@vellum/evm'
-import { LedgerError } from './error.ts'
-import { blobScheduleAt, forkAt, isExecutableFork } from './fork-schedule.ts'
+import { blobScheduleAt, forkAt } from './fork-schedule.ts'
 import type { Genesis } from './genesis.ts'
 import type { BlockRules } from './validate.ts'
 
@@ -13,18 +12,16 @@ export interface ChainRules extends BlockRules {
 
 /**
  * Rules of the block with this number and timestamp (seconds).
- * @throws LedgerError LEDGER_BLOCK_INVALID if its fork is older than London
+ * @param mergedAt first block without proof of work, where the schedule does not name it
  */
-export function blockRules(genesis: Genesis, number: number, timestamp: number): ChainRules {
+export function blockRules(
+  genesis: Genesis,
+  number: number,
+  timestamp: number,
+  mergedAt?: number,
+): ChainRules {
   const { schedule, qbft, chainId, zeroBaseFee, depositContract } = genesis
-  const fork = forkAt(schedule, number, timestamp)
-  if (!isExecutableFork(fork)) {
-    throw new LedgerError(
-      'LEDGER_BLOCK_INVALID',
-      `block ${number} has the rules of ${fork}; this node executes London and later`,
-      { number, fork },
-    )
-  }
+  const fork = forkAt(schedule, number, timestamp, mergedAt)
   return {
     fork,
     chainId,

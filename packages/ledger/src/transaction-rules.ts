@@ -6,9 +6,12 @@ import { BLOBS_PER_TRANSACTION_MAX } from './fees.ts'
 import type { Transaction } from './transaction.ts'
 
 const TRANSACTION_GAS = 21_000n
+/** EIP-2: from Homestead on. */
 const CREATION_GAS = 32_000n
 /** EIP-7623: a zero byte is one token of calldata, another byte four. */
 const TOKENS_PER_NON_ZERO_BYTE = 4
+/** 68 gas, until EIP-2028. */
+const TOKENS_BEFORE_ISTANBUL = 17
 const GAS_PER_TOKEN = 4n
 const FLOOR_GAS_PER_TOKEN = 10n
 const GAS_PER_INITCODE_WORD = 2n
@@ -23,7 +26,7 @@ export const TRANSACTION_GAS_MAX = 16_777_216n
 const VERSIONED_HASH_PREFIX = '0x01'
 
 /** The first fork with each type of transaction. */
-const SINCE = ['london', 'london', 'london', 'cancun', 'prague'] as const
+const SINCE = ['frontier', 'berlin', 'london', 'cancun', 'prague'] as const
 
 /**
  * Gas that a transaction costs before its first opcode.
@@ -37,9 +40,10 @@ export function intrinsicGas(
   const { to, data, accessList, authorizationList } = transaction
   let nonZero = 0
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) nonZero += 1
-  const tokens = BigInt(data.length - nonZero + TOKENS_PER_NON_ZERO_BYTE * nonZero)
+  const perByte = isAtLeast(fork, 'istanbul') ? TOKENS_PER_NON_ZERO_BYTE : TOKENS_BEFORE_ISTANBUL
+  const tokens = BigInt(data.length - nonZero + perByte * nonZero)
   let intrinsic = TRANSACTION_GAS + tokens * GAS_PER_TOKEN
-  if (to === undefined) {
+  if (to === undefined && isAtLeast(fork, 'homestead')) {
     intrinsic += CREATION_GAS
     if (isAtLeast(fork, 'shanghai')) {
       intrinsic += BigInt(Math.ceil(data.length / 32)) * GAS_PER_INITCODE_WORD
@@ -55,7 +59,7 @@ export function intrinsicGas(
 
 /**
  * Checks what the fork asks of a transaction, whatever the state and the block.
- * @throws LedgerError LEDGER_TRANSACTION_TYPE_UNSUPPORTED, LEDGER_INTRINSIC_GAS,
+ * @throws LedgerError LEDGER_TRANSACTION_TYPE_UNSUPPORTED, LEDGER_CHAIN_ID, LEDGER_INTRINSIC_GAS,
  *   LEDGER_INITCODE_SIZE, LEDGER_GAS_LIMIT (EIP-7825), LEDGER_BLOB_LIMIT or
  *   LEDGER_TRANSACTION_INVALID
  */
@@ -63,6 +67,9 @@ export function assertTransactionRules(transaction: Transaction, fork: Fork): vo
   const { type, to, data, gasLimit, maxFeePerGas, blobVersionedHashes } = transaction
   if (!isAtLeast(fork, SINCE[type])) {
     throw refused('LEDGER_TRANSACTION_TYPE_UNSUPPORTED', `${fork} has no type ${type}`, { type })
+  }
+  if (type === 0 && transaction.chainId !== undefined && !isAtLeast(fork, 'spuriousDragon')) {
+    throw refused('LEDGER_CHAIN_ID', `${fork} has no chain ids in signatures (EIP-155)`, {})
   }
   if (transaction.maxPriorityFeePerGas > maxFeePerGas) {
     throw refused('LEDGER_TRANSACTION_INVALID', 'maxPriorityFeePerGas exceeds maxFeePerGas', {})

@@ -84,7 +84,7 @@ export interface Signature {
   readonly yParity: 0 | 1
   /** 1 to n - 1, n being the order of secp256k1. */
   readonly r: bigint
-  /** 1 to n / 2 (EIP-2). */
+  /** 1 to n / 2 (EIP-2); in a legacy transaction of a Frontier block to n - 1. */
   readonly s: bigint
 }
 
@@ -146,9 +146,31 @@ const FIELD_COUNTS = [9, 11, 12, 14, 13] as const
  *   LEDGER_TRANSACTION_TYPE_UNKNOWN or LEDGER_SIGNATURE_INVALID
  */
 export function decodeTransaction(input: Uint8Array): UnrecoveredTransaction {
+  const transaction = decodeBlockTransaction(input)
+  if (isHighSignature(transaction.signature)) throw signatureOutOfRange()
+  return transaction
+}
+
+/**
+ * The same for a transaction of a block, whose fork decides about a high s: Frontier had them (EIP-2).
+ * @throws LedgerError as `decodeTransaction`
+ */
+export function decodeBlockTransaction(input: Uint8Array): UnrecoveredTransaction {
   const bytes = plainBytes(input)
   const type = typeOf(bytes)
   return fromFields(type, bytes)
+}
+
+/** True for an s above half the order of the curve. */
+export function isHighSignature({ s }: Pick<Signature, 's'>): boolean {
+  return s > S_MAX
+}
+
+/** The signature with low s of the same signer. */
+export function lowSignature(signature: Signature): Signature {
+  if (!isHighSignature(signature)) return signature
+  const { r, s, yParity } = signature
+  return { r, s: CURVE_ORDER - s, yParity: yParity === 0 ? 1 : 0 }
 }
 
 /**
@@ -283,9 +305,10 @@ export function recoverSender(
 ): SignedTransaction {
   const hash = signingHash(transaction)
   const { signature } = transaction
-  const sender = crypto.recoverBytes
-    ? crypto.recoverBytes(hash, signaturePart(transaction), signature.yParity)
-    : crypto.recover(hash, signature)
+  const sender =
+    crypto.recoverBytes && !isHighSignature(signature)
+      ? crypto.recoverBytes(hash, signaturePart(transaction), signature.yParity)
+      : crypto.recover(hash, lowSignature(signature))
   if (sender === undefined) {
     throw new LedgerError('LEDGER_SIGNATURE_INVALID', 'no sender recovers from the signature', {
       hash: transaction.hash,
@@ -339,7 +362,7 @@ export function recoverAuthority(
 ): Address | undefined {
   const { yParity, r, s } = authorization
   if (yParity !== 0 && yParity !== 1) return undefined
-  if (!isSignatureInRange(r, s)) return undefined
+  if (!isSignatureInRange(r, s) || s > S_MAX) return undefined
   return crypto.recover(authorizationHash(authorization), { yParity, r, s })
 }
 
@@ -401,9 +424,7 @@ function fromFields(type: TransactionType, encoded: Uint8Array): UnrecoveredTran
     throw invalid('gasLimit', 'times the fee must be below 2^256')
   }
   const [yParity, chainId] = legacy ? splitV(v) : [parityOf(v), typedChainId]
-  if (!isSignatureInRange(r, s)) {
-    throw new LedgerError('LEDGER_SIGNATURE_INVALID', 'r or s is out of range, or s is high')
-  }
+  if (!isSignatureInRange(r, s) || (!legacy && s > S_MAX)) throw signatureOutOfRange()
   return {
     type,
     chainId,
@@ -520,7 +541,11 @@ function parityOf(v: bigint): 0 | 1 {
 }
 
 function isSignatureInRange(r: bigint, s: bigint): boolean {
-  return r > 0n && r < CURVE_ORDER && s > 0n && s <= S_MAX
+  return r > 0n && r < CURVE_ORDER && s > 0n && s < CURVE_ORDER
+}
+
+function signatureOutOfRange(): LedgerError {
+  return new LedgerError('LEDGER_SIGNATURE_INVALID', 'r or s is out of range, or s is high')
 }
 
 function withType(type: TransactionType, payload: Uint8Array): Uint8Array {

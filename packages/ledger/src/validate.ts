@@ -31,7 +31,10 @@ export interface BlockRules {
   readonly blobSchedule: BlobSchedule
   /** True: the base fee is 0 in every block (R1.5). */
   readonly zeroBaseFee: boolean
-  /** Who sets difficulty, nonce, extra data and the rhythm: our seal scheme, or proof of stake elsewhere. */
+  /**
+   * Who sets difficulty, nonce, extra data and the rhythm: our seal scheme, or elsewhere proof of stake and,
+   * before Paris, proof of work.
+   */
   readonly consensus: 'qbft' | 'stake'
   /** Seconds from one block to the next at least; 0 permits equal timestamps (qbft.md §13.2). */
   readonly blockPeriodSeconds: number
@@ -42,6 +45,9 @@ export const GAS_LIMIT_BOUND_DIVISOR = 1024n
 export const GAS_LIMIT_MIN = 5000n
 const GAS_LIMIT_MAX = 2n ** 63n - 1n
 const STAKE_EXTRA_DATA_MAX = 32
+/** Yellow paper 4.3.2: ommers of a block, and blocks from an ommer to the one that names it. */
+const OMMERS_MAX = 2
+const OMMER_GENERATIONS_MAX = 6
 /** EIP-7934: 10 MiB less 2 MiB for what travels with a block. */
 const BLOCK_BYTES_MAX = 8_388_608
 
@@ -49,7 +55,8 @@ const OK: Verdict = { ok: true }
 const no = (reason: string): Verdict => ({ ok: false, reason })
 
 /** Base fee of the block after `parent`; undefined before London. */
-export function expectedBaseFee(parent: Header, rules: BlockRules): bigint {
+export function expectedBaseFee(parent: Header, rules: BlockRules): bigint | undefined {
+  if (!isAtLeast(rules.fork, 'london')) return undefined
   if (rules.zeroBaseFee) return 0n
   if (parent.baseFeePerGas === undefined) return INITIAL_BASE_FEE
   const { gasLimit, gasUsed, baseFeePerGas } = parent
@@ -79,18 +86,26 @@ export function verifyHeader(header: Header, parent: Header, rules: BlockRules):
   if (header.gasUsed > header.gasLimit) return no('gas used is above the gas limit')
   if (header.gasLimit < GAS_LIMIT_MIN) return no('gas limit is below 5000')
   if (header.gasLimit > GAS_LIMIT_MAX) return no('gas limit is above 2^63 - 1')
-  const step = header.gasLimit - parent.gasLimit
-  if ((step < 0n ? -step : step) >= parent.gasLimit / GAS_LIMIT_BOUND_DIVISOR && step !== 0n) {
+  // EIP-1559: what was the limit became the target, half of the new limit.
+  const doubles = header.baseFeePerGas !== undefined && parent.baseFeePerGas === undefined
+  const before = doubles ? 2n * parent.gasLimit : parent.gasLimit
+  const step = header.gasLimit - before
+  if ((step < 0n ? -step : step) >= before / GAS_LIMIT_BOUND_DIVISOR && step !== 0n) {
     return no('gas limit moves too far from the parent’s')
   }
   if (header.baseFeePerGas !== expectedBaseFee(parent, rules)) {
     return no('base fee does not follow from the parent')
   }
-  if (header.ommersHash !== EMPTY_OMMERS_HASH) return no('ommers are not allowed')
+  if (header.ommersHash !== EMPTY_OMMERS_HASH && !allowsOmmers(header, rules)) {
+    return no('ommers are not allowed')
+  }
   if (rules.consensus === 'stake') {
-    const merged = isAtLeast(rules.fork, 'paris')
+    // EIP-3675. Chains made for tests go on with proof of work under later rules.
+    const merged = isAtLeast(rules.fork, 'paris') && parent.difficulty === 0n
     if (merged && header.difficulty !== 0n) return no('difficulty must be 0')
-    if (merged && header.nonce.some((byte) => byte !== 0)) return no('nonce must be 0')
+    const isWork = header.difficulty !== 0n
+    if (!isWork && !isAtLeast(rules.fork, 'paris')) return no('difficulty must not be 0')
+    if (!isWork && header.nonce.some((byte) => byte !== 0)) return no('nonce must be 0')
     if (header.extraData.length > STAKE_EXTRA_DATA_MAX) return no('extra data is over 32 bytes')
   }
   return verifyTail(header, parent, rules)
@@ -130,6 +145,21 @@ function verifyTail(header: Header, parent: Header, rules: BlockRules): Verdict 
   return OK
 }
 
+/** Proof of work has them until the merge. */
+function allowsOmmers(header: Header, { consensus, fork }: BlockRules): boolean {
+  return consensus === 'stake' && header.difficulty !== 0n && !isAtLeast(fork, 'paris')
+}
+
+/** Yellow paper 4.3.2, without their headers' proofs and kinship, which are consensus. */
+function verifyOmmers({ header, ommers }: Block<UnrecoveredTransaction>): Verdict {
+  if (ommers.length > OMMERS_MAX) return no('more than two ommers')
+  for (const { number } of ommers) {
+    const generations = header.number - number
+    if (generations < 1 || generations > OMMER_GENERATIONS_MAX) return no('an ommer is too old')
+  }
+  return OK
+}
+
 /** Does the body belong to the header, and is it of this fork? */
 export function verifyBody(
   block: Block<UnrecoveredTransaction>,
@@ -142,6 +172,8 @@ export function verifyBody(
   if (header.transactionsRoot !== transactionsRoot(block.transactions)) {
     return no('transactions root does not match')
   }
+  const ommersVerdict = verifyOmmers(block)
+  if (!ommersVerdict.ok) return ommersVerdict
   const { withdrawals } = block
   // They make money out of nothing. No beacon chain has ordered them here, so a proposer would.
   if (rules.consensus === 'qbft' && withdrawals !== undefined && withdrawals.length > 0) {

@@ -1,6 +1,6 @@
 /**
  * 0x06 to 0x08: addition, multiplication and pairing check on bn254 (alt_bn128). EIP-196 and
- * EIP-197, priced by EIP-1108.
+ * EIP-197, priced by EIP-1108 from Istanbul on.
  *
  * Coordinates are words below the field modulus, the imaginary half of an Fp2 coordinate first;
  * infinity is all zeros. G1 has cofactor 1: what is on the curve is in the group.
@@ -55,6 +55,14 @@ export const bn254Pairing: Precompile = {
     }
     return Fp12.eql(bn254.pairingBatch(pairs), Fp12.ONE) ? wordOfOne() : new Uint8Array(32)
   },
+}
+
+/** The same at the prices of Byzantium. */
+export const bn254AddByzantium: Precompile = { ...bn254Add, gas: () => 500n }
+export const bn254MultiplyByzantium: Precompile = { ...bn254Multiply, gas: () => 40_000n }
+export const bn254PairingByzantium: Precompile = {
+  ...bn254Pairing,
+  gas: (input) => 100_000n + 80_000n * BigInt(Math.floor(input.length / PAIR_BYTES)),
 }
 
 function decodeG1(bytes: Uint8Array): PointG1 | undefined {

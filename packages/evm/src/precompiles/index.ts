@@ -14,11 +14,18 @@ import {
   mapFpToG1,
   pairing,
 } from './bls12-381.ts'
-import { bn254Add, bn254Multiply, bn254Pairing } from './bn254.ts'
+import {
+  bn254Add,
+  bn254AddByzantium,
+  bn254Multiply,
+  bn254MultiplyByzantium,
+  bn254Pairing,
+  bn254PairingByzantium,
+} from './bn254.ts'
 import { createEcrecover, recoverWithNoble } from './ecrecover.ts'
 import { identity, ripemd160, sha256 } from './hashing.ts'
 import { pointEvaluation } from './kzg.ts'
-import { modexp, modexpOsaka } from './modexp.ts'
+import { modexp, modexpByzantium, modexpOsaka } from './modexp.ts'
 import { p256Verify } from './p256.ts'
 import type { Precompile, RecoverPublicKey } from './precompile.ts'
 
@@ -42,12 +49,9 @@ export function precompilesOf(
     [0x02, sha256],
     [0x03, ripemd160],
     [0x04, identity],
-    [0x05, isAtLeast(fork, 'osaka') ? modexpOsaka : modexp],
-    [0x06, bn254Add],
-    [0x07, bn254Multiply],
-    [0x08, bn254Pairing],
-    [0x09, blake2f],
   ]
+  if (isAtLeast(fork, 'byzantium')) contracts.push(...ofByzantium(fork))
+  if (isAtLeast(fork, 'istanbul')) contracts.push([0x09, blake2f])
   if (isAtLeast(fork, 'cancun')) contracts.push([0x0a, pointEvaluation])
   if (isAtLeast(fork, 'prague')) {
     contracts.push(
@@ -62,6 +66,21 @@ export function precompilesOf(
   }
   if (isAtLeast(fork, 'osaka')) contracts.push([0x100, p256Verify])
   return new Map(contracts.map(([number, contract]) => [addressOf(number), contract]))
+}
+
+function ofByzantium(fork: Fork): [number, Precompile][] {
+  const isCheap = isAtLeast(fork, 'istanbul')
+  return [
+    [0x05, modexpOf(fork)],
+    [0x06, isCheap ? bn254Add : bn254AddByzantium],
+    [0x07, isCheap ? bn254Multiply : bn254MultiplyByzantium],
+    [0x08, isCheap ? bn254Pairing : bn254PairingByzantium],
+  ]
+}
+
+function modexpOf(fork: Fork): Precompile {
+  if (isAtLeast(fork, 'osaka')) return modexpOsaka
+  return isAtLeast(fork, 'berlin') ? modexp : modexpByzantium
 }
 
 function addressOf(number: number): Address {

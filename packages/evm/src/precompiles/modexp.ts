@@ -1,6 +1,6 @@
 /**
- * 0x05 MODEXP: modular exponentiation of integers of any length. EIP-198, priced by EIP-2565;
- * since Osaka bounded by EIP-7823 and priced by EIP-7883.
+ * 0x05 MODEXP: modular exponentiation of integers of any length. EIP-198, priced by EIP-2565 since
+ * Berlin; since Osaka bounded by EIP-7823 and priced by EIP-7883.
  *
  * Input: the lengths of base, exponent and modulus in bytes, a word each, then the three integers.
  * Output: the result, as long as the modulus.
@@ -30,6 +30,22 @@ export const modexp: Precompile = {
     return gas < 200n ? 200n : gas
   },
   run,
+}
+
+/** MODEXP from Byzantium to Istanbul. */
+export const modexpByzantium: Precompile = {
+  gas(input) {
+    const lengths = lengthsOf(input)
+    return (multiplicationGas(longest(lengths)) * iterations(input, lengths, 8n)) / 20n
+  },
+  run,
+}
+
+/** EIP-198, `mult_complexity`. */
+function multiplicationGas(size: bigint): bigint {
+  if (size <= 64n) return size * size
+  if (size <= 1024n) return (size * size) / 4n + 96n * size - 3072n
+  return (size * size) / 16n + 480n * size - 199_680n
 }
 
 /** MODEXP since Osaka. */
