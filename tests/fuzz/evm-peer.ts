@@ -117,7 +117,10 @@ export async function observePeer(scenario: Scenario): Promise<Observation> {
       blobVersionedHashes: [...BLOB_HASHES],
     })
     const error = execResult.exceptionError?.error as string | undefined
-    const kind = error === undefined ? 'success' : error === 'revert' ? 'revert' : 'halt'
+    // Until Homestead a creation that cannot pay for its code is one of no code, and no failure.
+    const isCodeless = scenario.fork === 'frontier' && error === 'code store out of gas'
+    const kind =
+      error === undefined || isCodeless ? 'success' : error === 'revert' ? 'revert' : 'halt'
     const gasLeft = gas - execResult.executionGasUsed
     facts.push(`status ${kind} gasLeft ${gasLeft} refund ${execResult.gasRefund ?? 0n}`)
     const created = kind === 'success' ? createdAddress?.toString() : undefined

@@ -133,6 +133,27 @@ const NULLARY = [
   0x58, 0x59, 0x5a,
 ]
 
+/** Opcodes that are not there from the beginning, as far as programs without them would end at once. */
+const SINCE: Readonly<Record<number, Fork>> = {
+  27: 'constantinople',
+  28: 'constantinople',
+  29: 'constantinople',
+  61: 'byzantium',
+  62: 'byzantium',
+  63: 'constantinople',
+  70: 'istanbul',
+  71: 'istanbul',
+  72: 'london',
+  244: 'homestead',
+  245: 'constantinople',
+  250: 'byzantium',
+  253: 'byzantium',
+}
+
+/** Gas for calls: before EIP-150 a frame ends that names more than it has. */
+const CALL_GAS_EARLY: readonly number[] = [0, 0, 700, 2300, 5000, 30_000]
+const CALL_GAS: readonly number[] = [0, 700, 2300, 5000, 30_000, 200_000, 10 ** 9]
+
 /** Words that statements leave for later ones. */
 const HEIGHT_MAX = 14
 
@@ -147,6 +168,9 @@ export function generateProgram(
   const data: { at: number; bytes: Uint8Array }[] = []
   let height = 0
 
+  const known = (ops: readonly number[]): number[] =>
+    ops.filter((op) => isAtLeast(fork, SINCE[op] ?? 'frontier'))
+  const isEarly = !isAtLeast(fork, 'tangerineWhistle')
   const emit = (...bytes: number[]): void => void code.push(...bytes)
   const pushBytes = (bytes: Uint8Array | readonly number[]): void =>
     emit(0x5f + bytes.length, ...bytes)
@@ -189,20 +213,20 @@ export function generateProgram(
   const pushSlot = (): void => push(prng.oneIn(10) ? prng.pick(INTERESTING) : prng.below(4))
 
   const call = (): void => {
-    const kind = prng.pick([0xf1, 0xf1, 0xf1, 0xf2, 0xf4, 0xfa, 0xfa])
+    const kind = prng.pick(known([0xf1, 0xf1, 0xf1, 0xf2, 0xf4, 0xfa, 0xfa]))
     pushSize()
     pushOffset()
     pushSize()
     pushOffset()
     if (kind === 0xf1 || kind === 0xf2) push(prng.pick([0, 0, 0, 1, 3, 1000]))
     pushTarget()
-    if (prng.oneIn(3)) emit(0x5a)
-    else push(prng.pick([0, 700, 2300, 5000, 30_000, 200_000, 10 ** 9]))
+    if (prng.oneIn(isEarly ? 20 : 3)) emit(0x5a)
+    else push(prng.pick(isEarly ? CALL_GAS_EARLY : CALL_GAS))
     emit(kind)
     height++
   }
   const create = (): void => {
-    const kind = prng.pick([0xf0, 0xf5])
+    const kind = prng.pick(known([0xf0, 0xf5]))
     const init =
       depth > 0 && !prng.oneIn(6) ? generateInitCode(prng, fork, depth - 1) : prng.bytes(8)
     // CODECOPY of bytes that are appended behind the program; the offset is patched in.
@@ -221,7 +245,10 @@ export function generateProgram(
     // Call what was made, keeping its address.
     if (prng.oneIn(2)) {
       for (let i = 0; i < 5; i++) push(0)
-      emit(0x85, 0x5a, 0xf1, 0x50)
+      emit(0x85)
+      if (isEarly) push(20_000)
+      else emit(0x5a)
+      emit(0xf1, 0x50)
     }
   }
   const log = (): void => {
@@ -251,6 +278,7 @@ export function generateProgram(
     emit(op)
   }
   const copyReturned = (): void => {
+    if (!isAtLeast(fork, 'byzantium')) return
     if (prng.oneIn(4)) pushSize()
     else emit(0x3d)
     push(prng.oneIn(6) ? 1 : 0)
@@ -334,7 +362,7 @@ export function generateProgram(
           pushAny()
           height++
         }
-        emit(prng.pick(BINARY))
+        emit(prng.pick(known(BINARY)))
         height--
         break
       case 3:
@@ -348,7 +376,7 @@ export function generateProgram(
         height++
         break
       case 5:
-        emit(prng.pick(NULLARY))
+        emit(prng.pick(known(NULLARY)))
         height++
         break
       case 6:
@@ -406,7 +434,7 @@ export function generateProgram(
         break
       case 17:
         pushTarget()
-        emit(prng.pick([0x31, 0x3b, 0x3f]))
+        emit(prng.pick(known([0x31, 0x3b, 0x3f])))
         height++
         break
       case 18:

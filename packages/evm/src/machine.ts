@@ -505,7 +505,7 @@ export function createMachine(fork: Fork): Machine {
     const frame = frames[child]!
     const record = recordOf(child)
     if (reason === STOPPED || reason === RETURNED) {
-      const size = engine.outputBytes()
+      const size = frame.isCreation ? depositSize(engine.outputBytes()) : engine.outputBytes()
       const halt = frame.isCreation ? deposit(frame.account!, engine.outputAt(), size) : undefined
       if (halt === undefined) {
         finish(child, 'success', engine.outputAt(), size)
@@ -589,17 +589,19 @@ export function createMachine(fork: Fork): Machine {
     return true
   }
 
+  /** EIP-2: until Homestead a contract that could not pay for its code became one without code. */
+  function depositSize(size: number): number {
+    if (needsDeposit) return size
+    const gas = memory.u64[(recordOf(depth) + F_GAS) >> 3]!
+    return BigInt(size * CODE_BYTE_GAS) > gas ? 0 : size
+  }
+
   /** Stores what init code returned; the reason if it may not be. */
   function deposit(created: Account, at: number, size: number): Halt | undefined {
     if (clearsEmpty && size > CODE_BYTES_MAX) return 'codeSizeLimit'
     // EIP-3541.
     if (refusesPrefix && size > 0 && memory.u8[at] === 0xef) return 'invalidCodePrefix'
-    const cost = size * CODE_BYTE_GAS
-    if (!needsDeposit && BigInt(cost) > memory.u64[(recordOf(depth) + F_GAS) >> 3]!) {
-      // EIP-2: until Homestead a contract that could not pay for its code was one without code.
-      return undefined
-    }
-    if (engine.charge(depth, cost) === 0) return 'outOfGas'
+    if (engine.charge(depth, size * CODE_BYTE_GAS) === 0) return 'outOfGas'
     world.changeCode(created, memory.u8.slice(at, at + size))
     return undefined
   }
