@@ -74,6 +74,11 @@ function headerFields({ header, hash }: SealedHeader): string {
   return text
 }
 
+/** A header as subscribers of new heads are told it. */
+export function formatHeader(sealed: SealedHeader): JsonText {
+  return `{${headerFields(sealed)}}`
+}
+
 /** A block with the hashes of its transactions. */
 export function formatBlock(block: SealedBlock): JsonText {
   return blockWith(

@@ -1,3 +1,9 @@
+export {
+  type Caller,
+  GUARDED_NAMESPACES,
+  OPERATOR_METHODS,
+  type Subscriber,
+} from './access.ts'
 export type {
   Backend,
   BlockFees,
@@ -21,7 +27,8 @@ export type {
 export { type AnsweredCall, createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 export { RpcError } from './error.ts'
 export { RPC_LIMITS, type RpcLimits } from './limits.ts'
-export { createRpc, OPERATOR_METHODS, type RpcOptions, type RpcPorts } from './rpc.ts'
+export { CHAIN_NAME, createRoutes, type ServedChain } from './routes.ts'
+export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
 export {
   type RpcServer,
   SERVER_LIMITS,

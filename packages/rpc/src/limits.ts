@@ -13,6 +13,12 @@ export interface RpcLimits {
   readonly depthMax: number
   /** Milliseconds that a batch may hold the event loop before others get a turn. */
   readonly turnMsMax: number
+  /** Calls that wait for their turn, of all clients together; of light and heavy ones so many each. */
+  readonly callsWaitingMax: number
+  /** Heavy calls, such as long log queries, that are under way at one time. */
+  readonly heavyCallsMax: number
+  /** Milliseconds on the event loop that cost a client one token of its budget. */
+  readonly msPerToken: number
   /** Bytes of a raw transaction that is handed on: the pool, which knows each type, takes less. */
   readonly transactionBytesMax: number
   /** Blocks that one log query may span. */
@@ -35,6 +41,10 @@ export interface RpcLimits {
   readonly filterIdleMsMax: number
   /** Hashes that a filter for pending transactions keeps for its owner; older ones go first. */
   readonly filterPendingMax: number
+  /** Subscriptions of one connection. */
+  readonly subscriptionsPerConnectionMax: number
+  /** Subscriptions of all connections together. */
+  readonly subscriptionsMax: number
   /** Accounts, and slots of an account, that a simulation may override. */
   readonly overridesMax: number
   /** Milliseconds that eth_sendRawTransactionSync waits at most (EIP-7966). */
@@ -50,6 +60,9 @@ export const RPC_LIMITS: RpcLimits = {
   responseCharsMax: 10_000_000,
   depthMax: 32,
   turnMsMax: 20,
+  callsWaitingMax: 1_024,
+  heavyCallsMax: 8,
+  msPerToken: 2,
   transactionBytesMax: 524_288,
   logBlocksMax: 5_000,
   logResultsMax: 10_000,
@@ -61,6 +74,8 @@ export const RPC_LIMITS: RpcLimits = {
   filtersMax: 1_000,
   filterIdleMsMax: 300_000,
   filterPendingMax: 10_000,
+  subscriptionsPerConnectionMax: 32,
+  subscriptionsMax: 4_096,
   overridesMax: 1_024,
   receiptWaitMsMax: 30_000,
   receiptWaitsMax: 1_000,

@@ -57,6 +57,7 @@ function setUp(limits: Partial<RpcLimits> = {}): {
         return Promise.resolve()
       },
       onInternalError: (error, name) => failures.push({ error, method: name }),
+      setTimer: () => () => {},
     },
   })
   const ask = async (body: unknown): Promise<unknown> => {

@@ -108,7 +108,11 @@ export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts)
   ]
 }
 
-function parseCriteria(record: Readonly<Record<string, unknown>>, limits: RpcLimits): LogCriteria {
+/** Addresses and topics of a query or subscription; heights are passed over. */
+export function parseCriteria(
+  record: Readonly<Record<string, unknown>>,
+  limits: RpcLimits,
+): LogCriteria {
   const addresses = member(record, 'address', (value) =>
     typeof value === 'string'
       ? [parseAddress(value)]

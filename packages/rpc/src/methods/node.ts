@@ -3,9 +3,10 @@
 import { keccak256 } from '@vellum/evm'
 import type { Backend } from '../backend.ts'
 import { data, quantity } from '../format.ts'
-import { FALSE, type JsonText, jsonString, TRUE } from '../json.ts'
+import { type JsonText, jsonString, TRUE } from '../json.ts'
 import { type Method, method } from '../method.ts'
 import { parseBytes, required } from '../parse.ts'
+import { formatSyncing } from '../syncing.ts'
 
 export function nodeMethods({ node, chain }: Backend): Method[] {
   const chainId = quantity(node.chainId)
@@ -17,15 +18,7 @@ export function nodeMethods({ node, chain }: Backend): Method[] {
     method('net_listening', [], () => TRUE),
     method('net_peerCount', [], () => quantity(node.peerCount())),
     method('eth_blockNumber', [], () => quantity(chain.head().header.number)),
-    method('eth_syncing', [], () => {
-      const progress = node.syncing()
-      if (progress === undefined) return FALSE
-      return (
-        `{"startingBlock":${quantity(progress.startingBlock)}` +
-        `,"currentBlock":${quantity(progress.currentBlock)}` +
-        `,"highestBlock":${quantity(progress.highestBlock)}}`
-      )
-    }),
+    method('eth_syncing', [], () => formatSyncing(node.syncing())),
     // The node holds no keys for its clients: accounts live in wallets.
     method('eth_accounts', [], () => '[]'),
     method('web3_clientVersion', [], () => jsonString(node.clientVersion)),
