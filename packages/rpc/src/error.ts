@@ -18,6 +18,8 @@ export const RESPONSE_TOO_LARGE = -32003
 export const LIMIT_EXCEEDED = -32005
 /** As Besu: the method is known, and not served here. */
 export const METHOD_NOT_ENABLED = -32604
+/** As Besu: the caller's token does not grant the method. */
+export const UNAUTHORISED = -40100
 /** EIP-7966: the transaction is in the pool, but the time to wait for its receipt is over. */
 export const RECEIPT_TIMEOUT = 4
 /** As go-ethereum: the call ran and reverted; `data` is what it reverted with. */
@@ -74,6 +76,7 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
   LEDGER_TRANSACTION_TOO_LARGE: 'oversized data',
   LEDGER_SENDER_HAS_CODE: 'sender not an eoa',
   LEDGER_OVERRIDE_INVALID: 'invalid override',
+  LEDGER_SIMULATION_TIME: 'execution timeout',
   LEDGER_BLOCK_UNKNOWN: 'header not found',
   LEDGER_BLOCK_PRUNED: 'pruned history unavailable',
   LEDGER_STATE_PRUNED: 'historical state is not available: it was pruned',
