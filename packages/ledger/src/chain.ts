@@ -36,6 +36,9 @@ import { type BlockOutcome, beginBlock } from './execute-block.ts'
 import { type Genesis, type GenesisAccount, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
 import type { KeyValue, Write } from './key-value.ts'
+import type { LogMatcher } from './log-criteria.ts'
+import { type LogIndex, openLogIndex } from './log-index.ts'
+import { type BlockLogs, type LogSearch, searchLogs } from './log-search.ts'
 import type { Pool } from './pool.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
 import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
@@ -58,6 +61,7 @@ import {
   type Store,
   writeHeight,
 } from './store.ts'
+import { findLogs, transactionHashes } from './stored-logs.ts'
 import { type SenderRecovery, withSender } from './transaction.ts'
 import { EMPTY_ROOT, rootOfList } from './trie.ts'
 import { verifyBody, verifyHeader } from './validate.ts'
@@ -123,6 +127,10 @@ export interface Chain {
   encodedBlock(number: number): Uint8Array | undefined
   receipts(number: number): readonly Receipt[] | undefined
   locate(transactionHash: Hash): TransactionLocation | undefined
+  /** See `searchLogs`. @param search a range up to the head */
+  searchLogs(search: LogSearch): Generator<BlockLogs | undefined, void, void>
+  /** Which blocks may hold which logs. What it lacks is made when its owner says so. */
+  readonly logIndex: Pick<LogIndex, 'state' | 'hasWork' | 'step' | 'onWork'>
   /** @throws LedgerError LEDGER_STATE_PRUNED below what is retained, LEDGER_BLOCK_UNKNOWN above the head */
   stateAt(number: number): StateView
   /** True if the state of this block can be read now. */
@@ -159,7 +167,14 @@ export interface Chain {
 }
 
 /** What a block's cost is made of, for metrics and benchmarks. */
-export type ChainPart = 'execute' | 'root' | 'roots of the body' | 'encode' | 'write' | 'flush'
+export type ChainPart =
+  | 'execute'
+  | 'root'
+  | 'roots of the body'
+  | 'encode'
+  | 'write'
+  | 'index logs'
+  | 'flush'
 
 /** Runs the work, and may note how long it took. The chain itself knows no clock. */
 export type Measure = <T>(part: ChainPart, work: () => T) => T
@@ -195,7 +210,18 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
   const snapshot = readSnapshot(store)
   assertRecentBlocksWhole(store, head, options.scheme, snapshot?.height ?? 0)
   if (snapshot?.isSwept === false) await sweepReplaced(store, snapshot.height)
-  return createChain(store, head, options)
+  let height = (): number => head.height
+  const logIndex = await openLogIndex({
+    store,
+    first: snapshot?.height ?? 0,
+    head: () => height(),
+  })
+  if (logIndex.state().missing <= LIMITS.logsIndexedOnOpen) {
+    while (logIndex.hasWork()) await logIndex.step()
+  }
+  const chain = createChain(store, head, logIndex, options)
+  height = () => chain.head().header.number
+  return chain
 }
 
 /** Settings that other nodes would follow and this version does not: better no chain than another one. */
@@ -218,7 +244,12 @@ function assertSupported({ qbft, number }: Genesis): void {
   }
 }
 
-function createChain(store: Store, opened: HeadRecord, options: ChainOptions): Chain {
+function createChain(
+  store: Store,
+  opened: HeadRecord,
+  logIndex: LogIndex,
+  options: ChainOptions,
+): Chain {
   const { genesis, scheme, crypto, retainedBlocks } = options
   const measure: Measure = options.measure ?? ((_, work) => work())
   let state: State = createState({
@@ -322,6 +353,25 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     return found
   }
 
+  function logsOf(number: number, matcher: LogMatcher): BlockLogs | undefined {
+    assertBlockHeld(number)
+    const key = heightKey(KIND.receipts, number)
+    const found = findLogs(store.mustRead(key, `receipts of block ${number}`), matcher)
+    const named = found.length === 0 ? undefined : header(number)
+    if (named === undefined) return undefined
+    const body = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+    const hashes = transactionHashes(
+      body,
+      found.map(({ transactionIndex }) => transactionIndex),
+    )
+    return {
+      number,
+      hash: named.hash,
+      timestamp: named.header.timestamp,
+      logs: found.map((each, i) => ({ ...each, transactionHash: hashes[i]! })),
+    }
+  }
+
   const rulesAt = (number: number, timestamp: number): ChainRules =>
     blockRules(genesis, number, timestamp, mergedAt)
 
@@ -417,6 +467,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     appending = true
     const number = block.header.number
     const count = transactionCount + block.transactions.length
+    const riders = measure('index logs', logIndex.riders)
     const writes: Write[] = [
       ...measure('encode', () => blockWrites(store, block, hash, body, outcome.encodedReceipts)),
       ...executed.state.writes,
@@ -427,6 +478,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
         parentHash: block.header.parentHash,
         transactionCount: count,
       }),
+      ...riders.writes,
     ]
     await measure('write', () => store.disk.batch(writes))
     state.commit(executed.state)
@@ -437,6 +489,7 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     headers.set(number, head)
     blocks.set(number, sealed)
     receiptLists.set(number, outcome.receipts)
+    measure('index logs', () => logIndex.added(number, outcome.receipts, riders))
     if (state.isFlushDue()) await measure('flush', () => state.flushBehind())
     appending = false
     const news: NewHead = { ...head, block: sealed, receipts: outcome.receipts }
@@ -476,6 +529,8 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
     snapshotHeight = number
     head = named
     transactionCount = count
+    logIndex.restart(number)
+    while (logIndex.hasWork()) await logIndex.step()
     appending = false
     const sealed: SealedBlock = { ...block, ...named, size: blockSize(named.header, body) }
     for (const listener of listeners) listener({ ...named, block: sealed, receipts })
@@ -507,6 +562,17 @@ function createChain(store: Store, opened: HeadRecord, options: ChainOptions): C
       if (number > head.header.number) return undefined
       return { number, index: readHeight(bytes, 6) }
     },
+    searchLogs: (search) =>
+      searchLogs(
+        {
+          index: logIndex,
+          first: () => snapshotHeight,
+          bloom: (number) => header(number)?.header.logsBloom,
+          logsOf,
+        },
+        search,
+      ),
+    logIndex,
     stateAt: (number) => {
       if (number === head.header.number) return state.head()
       const named = header(number)

@@ -28,6 +28,8 @@ export const LIMITS = {
   cachedHeaders: 2_048,
   /** Blocks behind the head whose links are checked when a store is opened (reliability.md §2). */
   blocksCheckedOnOpen: 128,
+  /** Blocks whose logs a store that is opened may index at once; more are indexed while it runs. */
+  logsIndexedOnOpen: 64,
   /** Trie nodes looked at in one batch, when what a snapshot replaced is removed. */
   snapshotSweepNodes: 1_000,
   /** Accounts of a genesis file written in one batch. */

@@ -51,6 +51,10 @@ export type LedgerErrorCode =
   | 'LEDGER_POOL_FULL'
   /** A simulated call asks for a state or block that cannot be. */
   | 'LEDGER_OVERRIDE_INVALID'
+  /** A run that was to leave no trace, and took too long. */
+  | 'LEDGER_SIMULATION_TIME'
+  /** A query for logs that would look at more than it may; the message is for who asked. */
+  | 'LEDGER_LOG_QUERY_LIMIT'
   /** No block at this height yet. */
   | 'LEDGER_BLOCK_UNKNOWN'
   /** A block below the snapshot that the store began with: its header is held, and nothing else. */

@@ -106,6 +106,10 @@ export {
 } from './genesis.ts'
 export { genesisChanges } from './genesis-state.ts'
 export type { KeyRange, KeyValue, KeyValueReader, KeyValueSnapshot, Write } from './key-value.ts'
+export { createLogMatcher, type LogCriteria, type LogMatcher } from './log-criteria.ts'
+export { LOG_INDEX_LIMITS, type LogIndex, type LogIndexState } from './log-index.ts'
+export type { BlockLogs, LogSearch, LogSearchLimits, PlacedLog } from './log-search.ts'
+export { SECTION_BLOCKS, SECTION_ENTRIES } from './log-section.ts'
 export { createMemoryKeyValue } from './memory-key-value.ts'
 export {
   createPool,
@@ -137,6 +141,7 @@ export {
   type Receipt,
   testBloom,
 } from './receipt.ts'
+export { openReplay, type Replay, type ReplayPorts } from './replay.ts'
 export { revertReason } from './revert-reason.ts'
 export {
   decodeRlp,
@@ -164,7 +169,12 @@ export {
   type SealScheme,
   type Verdict,
 } from './seal.ts'
-export { SIMULATION_LIMITS, type SimulationLimits, type SimulatorPorts } from './simulation.ts'
+export {
+  SIMULATION_LIMITS,
+  type SimulationLimits,
+  type SimulatorPorts,
+  wordsOf,
+} from './simulation.ts'
 export {
   codeWrite,
   hasCode,
@@ -212,6 +222,8 @@ export {
   encodeTransaction,
   type HashSigner,
   hasBlobSidecar,
+  isHighSignature,
+  lowSignature,
   recoverAuthority,
   recoverSender,
   type SenderRecovery,
@@ -226,6 +238,7 @@ export {
   withSender,
 } from './transaction.ts'
 export { assertTransactionRules, intrinsicGas } from './transaction-rules.ts'
+export type { TransactionStart, TransactionWatch, WatchedResult } from './transaction-watch.ts'
 export {
   EMPTY_ROOT,
   getTrie,

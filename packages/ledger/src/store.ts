@@ -39,6 +39,10 @@ export const KIND = {
   blockHash: 0x68,
   /** transaction hash -> height and index. */
   transaction: 0x74,
+  /** height -> head of the section of the index of logs that begins there. */
+  logSection: 0x73,
+  /** height of a section, number -> some of the keys of logs in it, and their blocks. */
+  logRecord: 0x69,
   /** code hash -> code. */
   code: 0x63,
   /** path, hash -> height of writing and record (trie-node.ts) of a node of the account trie. */
