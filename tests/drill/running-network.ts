@@ -24,8 +24,12 @@ export interface NetworkProcess {
   readonly pid: number
   /** True while it can be asked: neither ended nor paused. */
   readonly isRunning: boolean
-  /** Resolves when its RPC server answers. */
-  start(): Promise<void>
+  /**
+   * Resolves when its RPC server answers.
+   * @param flags of `vellum node`, for this time
+   * @throws Error with all that it printed, if it ends instead
+   */
+  start(...flags: readonly string[]): Promise<void>
   /** Resolves when the process has ended. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
   pause(): void
@@ -103,6 +107,11 @@ export async function createRunningNetwork(
   }
 }
 
+/** Another process of the same node, as if it were started twice by mistake. Nothing runs yet. */
+export function createTwin({ folder, peerPort, rpcPort }: NetworkProcess): NetworkProcess {
+  return createProcess({ folder, flags: [], peerPort, rpcPort })
+}
+
 function createProcess(place: {
   readonly folder: string
   readonly flags: readonly string[]
@@ -133,11 +142,11 @@ function createProcess(place: {
     get isRunning() {
       return isAlive() && !isPaused
     },
-    start: async () => {
+    start: async (...vellumFlags) => {
       output = ''
       const started = spawn(
         process.execPath,
-        [...flags, ...SCRIPT_FLAGS, MAIN, 'node', '--config', config],
+        [...flags, ...SCRIPT_FLAGS, MAIN, 'node', '--config', config, ...vellumFlags],
         {
           stdio: ['ignore', 'pipe', 'pipe'],
           env: { ...process.env, NODE_OPTIONS: '' },

@@ -70,7 +70,7 @@ export function consensusFindings(facts: ConsensusFacts): ConsensusFindings {
       missing: Math.max(0, needed - live),
     },
     unreachable: validators
-      .filter(({ isLive, isSelf }) => !isLive && !isSelf)
+      .filter(({ isLive, isSelf, abstains }) => !isLive && !isSelf && !abstains)
       .map(({ address }) => address),
     prepared: prepared ? { round: prepared.round, digest: prepared.block.digest } : null,
     clock: clockOf(validators),
@@ -108,6 +108,7 @@ type LiveFacts = Parameters<typeof liveValidators>[0]
 
 function isLive(validator: Address, facts: LiveFacts): boolean {
   if (validator === facts.self) return facts.state.abstainsThrough === undefined
+  if (facts.views.get(validator)?.abstains) return false
   const heardMs = lastHeardMs(validator, facts)
   return facts.connected.includes(validator) && heardMs !== undefined && heardMs <= HEARD_MS
 }
@@ -130,6 +131,9 @@ function validatorStatus(address: Address, facts: ConsensusFacts): ValidatorStat
     isSelf,
     isConnected: isSelf ? state.abstainsThrough === undefined : connected.includes(address),
     isLive: isLive(address, facts),
+    abstains: isSelf
+      ? state.abstainsThrough !== undefined
+      : connected.includes(address) && view?.abstains === true,
     lastHeardMs: heardMs === undefined ? null : Math.round(heardMs),
     roundChange: roundChange?.round ?? null,
     prepared: roundChange?.prepared

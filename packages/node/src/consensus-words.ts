@@ -68,11 +68,20 @@ function remedyInEnglish(found: ConsensusFindings): string | null {
   const { step, quorum, unreachable, clock, waitingFor } = found
   const advice: string[] = []
   if (found.role === 'validator' && quorum.missing > 0) {
+    const abstaining = abstainingOf(found)
+    const some = quorum.missing < unreachable.length ? `${quorum.missing} of ` : ''
+    const call =
+      unreachable.length > 0 ? `: start or reconnect ${some}${names(unreachable, 'en')}` : ''
     advice.push(
-      quorum.missing > unreachable.length
-        ? 'This node itself must vote again.'
-        : `${quorum.live} of ${quorum.validators} validators are live and ${quorum.needed} are needed: start or reconnect ${quorum.missing === unreachable.length ? names(unreachable, 'en') : `${quorum.missing} of ${names(unreachable, 'en')}`}.`,
+      `${quorum.live} of ${quorum.validators} validators are live and ${quorum.needed} are needed${call}.`,
     )
+    if (abstaining.length > 0) {
+      advice.push(
+        isForEver(found)
+          ? `${names(abstaining, 'en')} lost what they voted, and the others are too few to make the blocks after which they vote again. If all have the same head: stop all, and start each of these once with --accept-vote-loss.`
+          : `${names(abstaining, 'en')} lost what they voted, and vote again when the others have made two blocks.`,
+      )
+    }
   } else if (isWaitingForOthers(step)) {
     const silent = waitingFor.filter((each) => !unreachable.includes(each) && each !== found.self)
     if (silent.length > 0 && (found.round ?? 0) > 0) {
@@ -136,11 +145,20 @@ function remedyInChinese(found: ConsensusFindings): string | null {
   const { step, quorum, unreachable, clock, waitingFor } = found
   const advice: string[] = []
   if (found.role === 'validator' && quorum.missing > 0) {
+    const abstaining = abstainingOf(found)
+    const some = quorum.missing < unreachable.length ? `以下节点中的 ${quorum.missing} 个：` : ''
+    const call =
+      unreachable.length > 0 ? `：请启动或重新连接${some}${names(unreachable, 'zh-CN')}` : ''
     advice.push(
-      quorum.missing > unreachable.length
-        ? '本节点自身必须恢复投票。'
-        : `${quorum.validators} 个验证者中只有 ${quorum.live} 个在线，需要 ${quorum.needed} 个：请启动或重新连接${quorum.missing === unreachable.length ? '' : `以下节点中的 ${quorum.missing} 个：`}${names(unreachable, 'zh-CN')}。`,
+      `${quorum.validators} 个验证者中只有 ${quorum.live} 个投票，需要 ${quorum.needed} 个${call}。`,
     )
+    if (abstaining.length > 0) {
+      advice.push(
+        isForEver(found)
+          ? `${names(abstaining, 'zh-CN')} 丢失了投票记录，而其余验证者太少，无法产生使其恢复投票的区块。若各节点链头相同：请全部停止，再将这些节点各以 --accept-vote-loss 启动一次。`
+          : `${names(abstaining, 'zh-CN')} 丢失了投票记录，其余验证者出两个区块之后它们恢复投票。`,
+      )
+    }
   } else if (isWaitingForOthers(step)) {
     const silent = waitingFor.filter((each) => !unreachable.includes(each) && each !== found.self)
     if (silent.length > 0 && (found.round ?? 0) > 0) {
@@ -157,6 +175,15 @@ function remedyInChinese(found: ConsensusFindings): string | null {
     advice.push(`${address} 的时钟比其他节点${offset(offsetMs, 'zh-CN')}：请校时。`)
   }
   return advice.length === 0 ? null : advice.join('')
+}
+
+function abstainingOf({ validators }: ConsensusFindings): Address[] {
+  return validators.filter(({ abstains }) => abstains).map(({ address }) => address)
+}
+
+/** True if those that know what they have voted are no quorum, even when all of them are there. */
+function isForEver(found: ConsensusFindings): boolean {
+  return found.quorum.validators - abstainingOf(found).length < found.quorum.needed
 }
 
 function isWaitingForOthers(step: ConsensusFindings['step']): boolean {

@@ -39,6 +39,7 @@ export interface PeerView {
   /** Its clock minus ours, milliseconds, give or take half the round trip. */
   readonly clockOffsetMs: number
   readonly roundTripMs: number
+  readonly abstains: boolean
   /** Elapsed time, ms, at which it told its head last. */
   readonly heardAt: number
 }
@@ -142,7 +143,8 @@ export function createNetwork(ports: NetworkPorts): Network {
   function ourStatus(): PeerStatus {
     const { header, hash } = chain.head()
     const { clientVersion } = ports
-    return { height: header.number, hash, nowMs: clock.now(), clientVersion }
+    const abstains = runner.state().abstainsThrough !== undefined
+    return { height: header.number, hash, nowMs: clock.now(), clientVersion, abstains }
   }
 
   async function look(peer: PeerAddress): Promise<void> {
@@ -164,6 +166,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         clientVersion: status.clientVersion,
         clockOffsetMs: Math.round(status.nowMs - askedTime - roundTripMs / 2),
         roundTripMs: Math.round(roundTripMs),
+        abstains: status.abstains,
         heardAt: clock.elapsed(),
       })
       heard(peer, status)

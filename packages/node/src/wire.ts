@@ -31,6 +31,8 @@ export interface PeerStatus extends HeadNews {
   readonly nowMs: number
   /** As web3_clientVersion answers it; at most 128 bytes. */
   readonly clientVersion: string
+  /** A validator that does not vote, because it does not know what it has voted. */
+  readonly abstains: boolean
 }
 
 export interface BlocksQuestion {
@@ -53,13 +55,19 @@ export function decodeHeadNews(bytes: Uint8Array): HeadNews {
   return { height: rlpNumber(height, 'height'), hash: bytesToHex(rlpFixed(hash, 32, 'hash')) }
 }
 
-export function encodeStatus({ height, hash, nowMs, clientVersion }: PeerStatus): Uint8Array {
-  const version = new TextEncoder().encode(clientVersion).subarray(0, VERSION_BYTES_MAX)
-  return encodeRlp([rlpScalar(height), hexToBytes(hash), rlpScalar(nowMs), version])
+export function encodeStatus(status: PeerStatus): Uint8Array {
+  const version = new TextEncoder().encode(status.clientVersion).subarray(0, VERSION_BYTES_MAX)
+  return encodeRlp([
+    rlpScalar(status.height),
+    hexToBytes(status.hash),
+    rlpScalar(status.nowMs),
+    version,
+    rlpScalar(status.abstains ? 1 : 0),
+  ])
 }
 
 export function decodeStatus(bytes: Uint8Array): PeerStatus {
-  const [height, hash, nowMs, version] = itemsOf(bytes, 4)
+  const [height, hash, nowMs, version, abstains] = itemsOf(bytes, 5)
   const versionBytes = rlpBytes(version, 'version')
   if (versionBytes.length > VERSION_BYTES_MAX) throw invalid('the version is too long')
   return {
@@ -68,6 +76,7 @@ export function decodeStatus(bytes: Uint8Array): PeerStatus {
     nowMs: rlpNumber(nowMs, 'time'),
     // Anything that is not a printable character is nobody's version, and would spoil a log.
     clientVersion: new TextDecoder().decode(versionBytes).replace(/[^\x20-\x7e]/g, '?'),
+    abstains: rlpNumber(abstains, 'abstention') === 1,
   }
 }
 

@@ -37,6 +37,7 @@ function view(fields: Partial<PeerView> = {}): PeerView {
     clientVersion: 'vellum/1',
     clockOffsetMs: 0,
     roundTripMs: 2,
+    abstains: false,
     heardAt: ELAPSED - 1_000,
     ...fields,
   }
@@ -257,6 +258,7 @@ describe('validators', () => {
       isSelf: false,
       isConnected: true,
       isLive: true,
+      abstains: false,
       lastHeardMs: 20,
       roundChange: 2,
       prepared: { round: 0, digest: HASH },
@@ -332,16 +334,37 @@ describe('the remedy', () => {
     expect(remedyOf(found, 'en')).toContain(`start or reconnect ${B}.`)
   })
 
-  it('is to vote again where only this node is missing', () => {
+  it('tells who abstains from who is away, and that it passes', () => {
     const found = consensusFindings(
-      facts({ state: state({ abstainsThrough: 'unknown' }), connected: [B, C, D].slice(0, 2) }),
+      facts({ state: state({ abstainsThrough: 'unknown' }), connected: [B, C] }),
     )
     expect(found.quorum).toMatchObject({ live: 2, missing: 1 })
-    expect(remedyOf(found, 'en')).toContain(`start or reconnect ${D}.`)
+    expect(remedyOf(found, 'en')).toBe(
+      `2 of 4 validators are live and 3 are needed: start or reconnect ${D}. ${A} lost what they voted, and vote again when the others have made two blocks.`,
+    )
+  })
+
+  it('is --accept-vote-loss where too many abstain for it to pass', () => {
+    const found = consensusFindings(
+      facts({
+        views: new Map([
+          [B, view({ abstains: true })],
+          [C, view()],
+          [D, view({ abstains: true })],
+        ]),
+      }),
+    )
+    expect(found.quorum).toMatchObject({ live: 2, missing: 1 })
+    expect(found.unreachable).toEqual([])
+    expect(found.validators.filter(({ abstains }) => abstains)).toHaveLength(2)
+    expect(remedyOf(found, 'en')).toMatch(
+      new RegExp(`are needed\\. ${B}, ${D} lost .* --accept-vote-loss`),
+    )
+    expect(remedyOf(found, 'zh-CN')).toContain('--accept-vote-loss')
     const alone = consensusFindings(
       facts({ state: state({ abstainsThrough: 'unknown', validators: [A] }) }),
     )
-    expect(remedyOf(alone, 'en')).toBe('This node itself must vote again.')
+    expect(remedyOf(alone, 'en')).toContain('--accept-vote-loss')
   })
 
   it('names live validators that say nothing in a later round', () => {

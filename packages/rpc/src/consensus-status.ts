@@ -43,6 +43,8 @@ export interface ValidatorStatus {
   readonly isConnected: boolean
   /** Connected, and heard of lately: it counts towards a quorum. */
   readonly isLive: boolean
+  /** It is there and does not vote: what it has voted is lost. */
+  readonly abstains: boolean
   /** Since it said anything by itself; null: never in this run, or ourselves. */
   readonly lastHeardMs: number | null
   /** Round of its latest round change at this height. */

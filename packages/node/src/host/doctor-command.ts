@@ -214,11 +214,11 @@ function* table({ validators, proposer }: ConsensusStatus, label: Labels): Gener
 }
 
 function rowOf(validator: ValidatorStatus, proposer: Address | null): readonly string[] {
-  const { address, isSelf, isLive, lastHeardMs, roundChange, clockOffsetMs } = validator
+  const { address, isSelf, isLive, abstains, lastHeardMs, roundChange, clockOffsetMs } = validator
   const marks = `${isSelf ? '*' : ''}${address === proposer ? '>' : ''}`
   return [
     `${address}${marks}`,
-    isLive ? '✓' : '✗',
+    isLive ? '✓' : abstains ? '-' : '✗',
     isSelf ? '-' : lastHeardMs === null ? '?' : duration(lastHeardMs),
     String(validator.height ?? '?'),
     clockOffsetMs === null ? '?' : `${clockOffsetMs} ms`,
