@@ -15,19 +15,20 @@ import type {
 } from './call-request.ts'
 import { LedgerError } from './error.ts'
 import { GAS_PER_BLOB } from './fees.ts'
+import { openReplay, type Replay, type ReplayPorts } from './replay.ts'
 import {
   type Attempt,
   prepareSimulation,
   SIMULATION_LIMITS,
   type Simulation,
   type SimulationLimits,
-  type SimulatorPorts,
   TIME_IS_UP,
   wordsOf,
 } from './simulation.ts'
 import { createTouchTracer } from './touch-tracer.ts'
 import type { AccessListEntry } from './transaction.ts'
 import { TRANSACTION_GAS_MAX } from './transaction-rules.ts'
+import type { TransactionWatch } from './transaction-watch.ts'
 
 /**
  * Each method throws a LedgerError if the request cannot start: LEDGER_INSUFFICIENT_FUNDS,
@@ -43,6 +44,13 @@ export interface CallSimulator {
   estimateGas(query: SimulationQuery): EstimateOutcome
   /** The EIP-2930 list with which the request touches nothing that is not listed. */
   createAccessList(query: SimulationQuery): AccessListOutcome
+  /**
+   * A call that is watched, otherwise as `call`.
+   * @throws LedgerError LEDGER_SIMULATION_TIME if its time was up; what the watch throws
+   */
+  trace(query: SimulationQuery, watch: TransactionWatch): void
+  /** A block of the chain, to be run once more and watched: see `openReplay`. */
+  openReplay(number: number): Replay
 }
 
 const TRANSFER_GAS = 21_000n
@@ -53,7 +61,7 @@ const ESTIMATE_PRECISION_PER_MILLE = 15n
 const ACCESS_LIST_ATTEMPTS_MAX = 32
 
 export function createSimulator(
-  ports: SimulatorPorts,
+  ports: ReplayPorts,
   limits: SimulationLimits = SIMULATION_LIMITS,
 ): CallSimulator {
   function prepare(query: SimulationQuery): Simulation {
@@ -87,6 +95,18 @@ export function createSimulator(
       }
     },
     createAccessList: (query) => gatherAccessList(prepare(query), query.request),
+    trace(query, watch) {
+      const simulation = prepare(query)
+      const { status } = simulation.attempt({
+        gas: simulation.gasWanted,
+        accessList: query.request.accessList ?? [],
+        watch,
+      })
+      if (status === 'timeout' || status === 'memory') {
+        throw new LedgerError('LEDGER_SIMULATION_TIME', wordsOf(status))
+      }
+    },
+    openReplay: (number) => openReplay(number, ports),
   }
 }
 

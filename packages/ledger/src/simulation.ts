@@ -31,6 +31,7 @@ import type { ChainRules } from './rules.ts'
 import type { StateView } from './state-view.ts'
 import type { AccessListEntry, Authorization, SenderRecovery } from './transaction.ts'
 import { INITCODE_BYTES_MAX, intrinsicGas } from './transaction-rules.ts'
+import { authoritiesOf, type TransactionWatch } from './transaction-watch.ts'
 
 export interface SimulatorPorts {
   header(number: number): { readonly header: Header; readonly hash: Hash } | undefined
@@ -78,6 +79,8 @@ export interface AttemptOptions {
   readonly gas: bigint
   readonly accessList: readonly AccessListEntry[]
   readonly tracer?: Tracer
+  /** Sees the attempt from before its fees are taken until they are settled. */
+  readonly watch?: TransactionWatch
 }
 
 export interface Attempt {
@@ -147,8 +150,28 @@ export function prepareSimulation(
     return initial
   }
 
-  function attempt({ gas, accessList, tracer }: AttemptOptions): Attempt {
+  function attempt({ gas, accessList, tracer: given, watch }: AttemptOptions): Attempt {
     const world = openWorld()
+    const message = {
+      sender: request.from ?? ZERO_ADDRESS,
+      to: request.to,
+      value: request.value ?? 0n,
+      data: request.data ?? NO_BYTES,
+      gasLimit: gas,
+      accessList,
+      authorizationList: request.authorizationList ?? [],
+      blobVersionedHashes: request.blobVersionedHashes ?? [],
+    }
+    const tracer =
+      watch?.start({
+        ...message,
+        world,
+        fork,
+        coinbase: block.coinbase,
+        precompiles,
+        authorities: () => authoritiesOf(message.authorizationList, ports.crypto),
+        logsBefore: 0,
+      }) ?? given
     const evm = createEvm({
       fork,
       chainId,
@@ -169,16 +192,6 @@ export function prepareSimulation(
       blobBaseFee: block.blobBaseFee,
       blobSchedule,
     }
-    const message = {
-      sender: request.from ?? ZERO_ADDRESS,
-      to: request.to,
-      value: request.value ?? 0n,
-      data: request.data ?? NO_BYTES,
-      gasLimit: gas,
-      accessList,
-      authorizationList: request.authorizationList ?? [],
-      blobVersionedHashes: request.blobVersionedHashes ?? [],
-    }
     assertStartable(message, context, feeCap, request.maxFeePerBlobGas ?? 0n)
     world.beginTransaction()
     world.subtractBalance(message.sender, gas * price)
@@ -186,8 +199,17 @@ export function prepareSimulation(
     try {
       const result = runMessage(message, context, price)
       const refund = world.refund()
-      // At most a fifth of what was spent came back (EIP-3529): a quarter of what is left.
-      const most = result.gasUsed / 4n + 1n
+      if (watch !== undefined) {
+        world.addBalance(message.sender, (gas - result.gasUsed) * price)
+        if (price > 0n) {
+          world.addBalance(block.coinbase, result.gasUsed * (price - block.baseFee))
+        }
+        world.endTransaction(fork)
+        watch.end(result)
+      }
+      // At most a fifth of what was spent came back (EIP-3529), a quarter of what is left; before it a
+      // half, as much as is left.
+      const most = result.gasUsed / (isAtLeast(fork, 'london') ? 4n : 1n) + 1n
       return {
         status: result.halt,
         output: result.output,
@@ -321,7 +343,7 @@ function movePrecompiles(
 const PRECOMPILES = new Map<Fork, ReadonlyMap<Address, Precompile>>()
 
 /** The machine's own native contracts, made once a fork. */
-function precompilesFor(fork: Fork): ReadonlyMap<Address, Precompile> {
+export function precompilesFor(fork: Fork): ReadonlyMap<Address, Precompile> {
   const known = PRECOMPILES.get(fork)
   if (known !== undefined) return known
   const made = precompilesOf(fork)

@@ -109,6 +109,7 @@ function simulate(
   const header = genesisHeader(genesis, EMPTY_ROOT)
   const simulator = createSimulator({
     header: (number) => (number === 0 ? { header, hash: keccakHeaderHash(header) } : undefined),
+    block: () => undefined,
     stateAt: () => stateOf(accounts),
     rulesAt: (number, timestamp) => blockRules(genesis, number, timestamp),
     crypto: createSecp256k1(),

@@ -65,6 +65,7 @@ export function createBackend(options: BackendOptions): Backend {
     },
     simulator: createSimulator({
       header: chain.header,
+      block: chain.block,
       stateAt: chain.stateAt,
       rulesAt: chain.rulesAt,
       crypto,

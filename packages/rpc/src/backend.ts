@@ -16,12 +16,14 @@ import type {
   EstimateOutcome,
   Header,
   Receipt,
+  Replay,
   SealedBlock,
   SealedHeader,
   SignedTransaction,
   SimulationQuery,
   StateView,
   TransactionLocation,
+  TransactionWatch,
 } from '@vellum/ledger'
 import type { ConsensusStatus } from './consensus-status.ts'
 
@@ -148,4 +150,14 @@ export interface Simulator {
   estimateGas(query: SimulationQuery): Later<EstimateOutcome>
   /** The EIP-2930 list of what the request touches. */
   createAccessList(query: SimulationQuery): Later<AccessListOutcome>
+  /**
+   * A call that is watched.
+   * @throws LedgerError LEDGER_SIMULATION_TIME; what the watch throws
+   */
+  trace(query: SimulationQuery, watch: TransactionWatch): void
+  /**
+   * A block to be run once more, transaction by transaction.
+   * @throws LedgerError LEDGER_BLOCK_UNKNOWN, LEDGER_BLOCK_PRUNED or LEDGER_STATE_PRUNED
+   */
+  openReplay(number: number): Replay
 }

@@ -47,6 +47,10 @@ export interface RpcLimits {
   readonly subscriptionsMax: number
   /** Accounts, and slots of an account, that a simulation may override. */
   readonly overridesMax: number
+  /** Milliseconds that watching one transaction may take. */
+  readonly traceMsMax: number
+  /** The same for all transactions of a block together, without the turns of others. */
+  readonly traceBlockMsMax: number
   /** Milliseconds that eth_sendRawTransactionSync waits at most (EIP-7966). */
   readonly receiptWaitMsMax: number
   /** Calls of eth_sendRawTransactionSync that wait at one time. */
@@ -77,6 +81,8 @@ export const RPC_LIMITS: RpcLimits = {
   subscriptionsPerConnectionMax: 32,
   subscriptionsMax: 4_096,
   overridesMax: 1_024,
+  traceMsMax: 5_000,
+  traceBlockMsMax: 20_000,
   receiptWaitMsMax: 30_000,
   receiptWaitsMax: 1_000,
 }

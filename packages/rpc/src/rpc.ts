@@ -6,6 +6,7 @@ import { RPC_LIMITS, type RpcLimits } from './limits.ts'
 import type { Method } from './method.ts'
 import { blockMethods } from './methods/block.ts'
 import { callMethods } from './methods/call.ts'
+import { debugMethods } from './methods/debug.ts'
 import { feeMethods } from './methods/fee.ts'
 import { type LogPorts, logMethods } from './methods/log.ts'
 import { modulesMethod, nodeMethods } from './methods/node.ts'
@@ -40,6 +41,7 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...transactionMethods(backend, limits, ports),
     ...feeMethods(backend, limits, ports),
     ...callMethods(backend, limits),
+    ...debugMethods(backend, limits, ports),
     ...logMethods(backend, limits, ports),
     ...subscriptionMethods(backend, limits, ports),
     ...poolMethods(backend, limits),

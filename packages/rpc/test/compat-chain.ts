@@ -250,6 +250,7 @@ function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
     },
     simulator: createSimulator({
       header: chain.header,
+      block: chain.block,
       stateAt: chain.stateAt,
       rulesAt: (number, timestamp) => blockRules(genesis, number, timestamp),
       crypto,

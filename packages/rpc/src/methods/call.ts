@@ -1,8 +1,6 @@
 /** Calls that leave no trace, and what they would cost. */
 
-import { type Address, equalBytes, type Hash } from '@vellum/evm'
 import {
-  type AccountOverride,
   type BlockOverrides,
   type CallOutcome,
   type CallRequest,
@@ -12,7 +10,8 @@ import {
 } from '@vellum/ledger'
 import type { Backend, Later } from '../backend.ts'
 import { requireHeight } from '../block.ts'
-import { EXECUTION_REVERTED, invalidParams, RpcError, SERVER_ERROR } from '../error.ts'
+import { parseBlockOverrides, parseCallRequest, parseStateOverrides } from '../call-request.ts'
+import { EXECUTION_REVERTED, RpcError, SERVER_ERROR } from '../error.ts'
 import { data, formatAccessList, quantity } from '../format.ts'
 import { type JsonText, jsonString } from '../json.ts'
 import type { RpcLimits } from '../limits.ts'
@@ -21,20 +20,9 @@ import {
   type BlockReference,
   defaulting,
   LATEST,
-  listOf,
-  member,
   optional,
-  parseAddress,
   parseBlock,
-  parseBytes,
-  parseHash,
-  parseRecord,
-  parseSlot,
-  parseUint64,
-  parseUint256,
-  quantityOf,
   required,
-  withPlace,
 } from '../parse.ts'
 
 export function callMethods({ chain, simulator, node }: Backend, limits: RpcLimits): Method[] {
@@ -89,150 +77,4 @@ function fail(
   const reason = revertReason(outcome.output)
   const message = reason === undefined ? 'execution reverted' : `execution reverted: ${reason}`
   throw new RpcError(EXECUTION_REVERTED, message, data(outcome.output))
-}
-
-function parseCallRequest(value: unknown, limits: RpcLimits, chainId: bigint): CallRequest {
-  const record = parseRecord(value)
-  const wantedChain = member(record, 'chainId', parseUint256)
-  if (wantedChain !== undefined && wantedChain !== chainId) {
-    throw invalidParams(`chainId does not match node's (have=${wantedChain}, want=${chainId})`)
-  }
-  const gasPrice = member(record, 'gasPrice', parseUint256)
-  const maxFeePerGas = member(record, 'maxFeePerGas', parseUint256)
-  const maxPriorityFeePerGas = member(record, 'maxPriorityFeePerGas', parseUint256)
-  if (gasPrice !== undefined && (maxFeePerGas ?? maxPriorityFeePerGas) !== undefined) {
-    throw invalidParams('both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified')
-  }
-  if (maxFeePerGas !== undefined && (maxPriorityFeePerGas ?? 0n) > maxFeePerGas) {
-    throw invalidParams('maxFeePerGas is less than maxPriorityFeePerGas')
-  }
-  const hashes = listOf(parseHash, limits.storageKeysMax)
-  return present<CallRequest>({
-    from: member(record, 'from', parseAddress),
-    to: member(record, 'to', parseAddress),
-    gas: member(record, 'gas', parseUint64),
-    gasPrice,
-    maxFeePerGas,
-    maxPriorityFeePerGas,
-    value: member(record, 'value', parseUint256),
-    data: parseInput(record),
-    nonce: member(record, 'nonce', parseUint64),
-    accessList: member(
-      record,
-      'accessList',
-      listOf((entry) => parseAccess(entry, limits), limits.storageKeysMax),
-    ),
-    maxFeePerBlobGas: member(record, 'maxFeePerBlobGas', parseUint256),
-    blobVersionedHashes: member(record, 'blobVersionedHashes', hashes),
-    authorizationList: member(
-      record,
-      'authorizationList',
-      listOf(parseAuthorization, limits.storageKeysMax),
-    ),
-  })
-}
-
-/** `input`, or by its older name `data`. */
-function parseInput(record: Readonly<Record<string, unknown>>): Uint8Array | undefined {
-  const input = member(record, 'input', parseBytes)
-  const older = member(record, 'data', parseBytes)
-  if (input !== undefined && older !== undefined && !equalBytes(input, older)) {
-    throw invalidParams(
-      'both "data" and "input" are set and not equal. Please use "input" to pass transaction call data',
-    )
-  }
-  return input ?? older
-}
-
-function parseAccess(
-  value: unknown,
-  limits: RpcLimits,
-): { readonly address: Address; readonly storageKeys: readonly Hash[] } {
-  const record = parseRecord(value)
-  const address = member(record, 'address', parseAddress)
-  if (address === undefined) throw invalidParams('address is missing')
-  const storageKeys = member(record, 'storageKeys', listOf(parseHash, limits.storageKeysMax)) ?? []
-  return { address, storageKeys }
-}
-
-function parseAuthorization(value: unknown): NonNullable<CallRequest['authorizationList']>[number] {
-  const record = parseRecord(value)
-  const wanted = <T>(name: string, parse: (value: unknown) => T): T => {
-    const found = member(record, name, parse)
-    if (found === undefined) throw invalidParams(`${name} is missing`)
-    return found
-  }
-  return {
-    chainId: wanted('chainId', parseUint256),
-    address: wanted('address', parseAddress),
-    nonce: wanted('nonce', parseUint64),
-    yParity: Number(wanted('yParity', quantityOf(8))),
-    r: wanted('r', parseUint256),
-    s: wanted('s', parseUint256),
-  }
-}
-
-function parseStateOverrides(value: unknown, limits: RpcLimits): StateOverrides {
-  const entries = Object.entries(parseRecord(value))
-  if (entries.length > limits.overridesMax) {
-    throw invalidParams(`too many overrides, want at most ${limits.overridesMax}`)
-  }
-  const overrides = new Map<Address, AccountOverride>()
-  for (const [name, override] of entries) {
-    try {
-      overrides.set(parseAddress(name), parseAccountOverride(override, limits))
-    } catch (error) {
-      throw withPlace(error, 'state override')
-    }
-  }
-  return overrides
-}
-
-function parseAccountOverride(value: unknown, limits: RpcLimits): AccountOverride {
-  const record = parseRecord(value)
-  const slots = (entry: unknown): ReadonlyMap<Hash, bigint> => parseSlots(entry, limits)
-  const state = member(record, 'state', slots)
-  const stateDiff = member(record, 'stateDiff', slots)
-  if (state !== undefined && stateDiff !== undefined) {
-    throw invalidParams('account has both state and stateDiff')
-  }
-  return present<AccountOverride>({
-    nonce: member(record, 'nonce', parseUint64),
-    balance: member(record, 'balance', parseUint256),
-    code: member(record, 'code', parseBytes),
-    state,
-    stateDiff,
-    movePrecompileTo: member(record, 'movePrecompileToAddress', parseAddress),
-  })
-}
-
-function parseSlots(value: unknown, limits: RpcLimits): ReadonlyMap<Hash, bigint> {
-  const entries = Object.entries(parseRecord(value))
-  if (entries.length > limits.overridesMax) {
-    throw invalidParams(`too many slots, want at most ${limits.overridesMax}`)
-  }
-  return new Map(entries.map(([slot, word]) => [parseSlot(slot), BigInt(parseSlot(word))]))
-}
-
-/** Names as go-ethereum has them, with the older ones of each. */
-function parseBlockOverrides(value: unknown): BlockOverrides {
-  const record = parseRecord(value)
-  return present<BlockOverrides>({
-    number: member(record, 'number', parseUint64),
-    time: member(record, 'time', parseUint64),
-    gasLimit: member(record, 'gasLimit', parseUint64),
-    feeRecipient:
-      member(record, 'feeRecipient', parseAddress) ?? member(record, 'coinbase', parseAddress),
-    prevRandao: member(record, 'prevRandao', parseHash) ?? member(record, 'random', parseHash),
-    difficulty: member(record, 'difficulty', parseUint256),
-    baseFeePerGas:
-      member(record, 'baseFeePerGas', parseUint256) ?? member(record, 'baseFee', parseUint256),
-    blobBaseFee: member(record, 'blobBaseFee', parseUint256),
-  })
-}
-
-/** The object without members that are undefined, for types whose optional members must be absent. */
-function present<T extends object>(object: { [K in keyof T]: T[K] | undefined }): T {
-  const kept = Object.entries(object).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(kept) as T
 }
