@@ -21,6 +21,7 @@ import {
   createStore,
   decodeBlock,
   LedgerError,
+  lowSignature,
   receiptsRoot,
   signatureBytes,
   signingHash,
@@ -36,7 +37,7 @@ import { parseGenesisFile } from '../genesis-file.ts'
 import type { Logger } from '../ports.ts'
 import { genesisPath } from './data-directory.ts'
 import { syncDirectory } from './head-file.ts'
-import { type LocalNode, openLocalNode } from './local-node.ts'
+import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
 import type { Progress } from './progress.ts'
 import { createRecoveryPool, type RecoveryPool } from './recovery-pool.ts'
 
@@ -132,8 +133,62 @@ export async function exportBlocks(
   })
 }
 
-/** Reads blocks of files, verifies and executes them, and appends them to the chain. */
+/**
+ * Reads blocks of files, verifies and executes them, and appends them to the chain.
+ * @throws NodeError NODE_CONFIG_INVALID for a chain whose seals this node does not know
+ */
 export async function importBlocks(files: readonly string[], ports: CommandPorts): Promise<void> {
+  const { dataDir } = ports.config
+  if (readGenesis(dataDir).genesis.qbft === undefined) {
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      `the chain in ${dataDir} is not sealed by QBFT, so that who made its blocks cannot be checked; if that is what you want, say --foreign`,
+      { directory: dataDir },
+    )
+  }
+  await appendFiles(files, ports)
+}
+
+/**
+ * The same for a chain of other origin: every root is checked, but neither seals nor proof of work.
+ * @param genesisFile what a new directory begins with; undefined: it holds the chain already
+ * @throws NodeError NODE_GENESIS_MISMATCH if the directory holds a chain with another genesis file,
+ *   NODE_CONFIG_INVALID for a QBFT chain
+ */
+export async function importForeign(
+  genesisFile: string | undefined,
+  files: readonly string[],
+  ports: CommandPorts,
+): Promise<void> {
+  const { dataDir } = ports.config
+  if (genesisFile !== undefined) await beginForeign(genesisFile, dataDir)
+  if (readGenesis(dataDir).genesis.qbft !== undefined) throw notForeign(dataDir)
+  await appendFiles(files, ports)
+  ports.print('every root was checked; neither seals nor proof of work were')
+  ports.print(`next: \`vellum start --data-dir ${dataDir}\` serves the chain, and makes no blocks`)
+}
+
+async function beginForeign(genesisFile: string, dataDir: string): Promise<void> {
+  const bytes = readWhole(genesisFile)
+  if (parseGenesisFile(bytes, genesisFile).genesis.qbft !== undefined) throw notForeign(genesisFile)
+  if (!existsSync(genesisPath(dataDir))) return writeGenesisFile(dataDir, bytes)
+  if (bytes.equals(readWhole(genesisPath(dataDir)))) return
+  throw new NodeError(
+    'NODE_GENESIS_MISMATCH',
+    `${dataDir} holds a chain that began with another genesis file; choose another --data-dir, or leave --genesis out to go on with that chain`,
+    { directory: dataDir },
+  )
+}
+
+function notForeign(where: string): NodeError {
+  return new NodeError(
+    'NODE_CONFIG_INVALID',
+    `${where} is of a QBFT chain, whose seals are checked: use \`vellum init\`, and \`vellum import\` without --foreign`,
+    { where },
+  )
+}
+
+async function appendFiles(files: readonly string[], ports: CommandPorts): Promise<void> {
   const recovery = createRecoveryPool({ workers: Math.min(4, availableParallelism()) })
   try {
     await withNode(ports, async ({ node: { chain } }) => {
@@ -296,11 +351,15 @@ async function recoverSenders(
   file: string,
 ): Promise<Block[]> {
   const tasks = blocks.flatMap(({ transactions }) =>
-    transactions.map((tx) => ({
-      hash: signingHash(tx),
-      rs: signatureBytes(tx.signature),
-      yParity: tx.signature.yParity,
-    })),
+    transactions.map((tx) => {
+      // Recovery takes low s only; a high one of Frontier has a twin by the same signer.
+      const signature = lowSignature(tx.signature)
+      return {
+        hash: signingHash(tx),
+        rs: signatureBytes(signature),
+        yParity: signature.yParity,
+      }
+    }),
   )
   const senders = await recovery.recover(tasks)
   let at = 0
@@ -344,7 +403,7 @@ async function withNode(
   }
 }
 
-function readWhole(file: string): Uint8Array {
+function readWhole(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {

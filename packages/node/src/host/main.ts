@@ -12,6 +12,7 @@ import {
   type CommandPorts,
   exportBlocks,
   importBlocks,
+  importForeign,
   initChain,
   verifyChain,
 } from './chain-commands.ts'
@@ -120,7 +121,16 @@ withConfig(program.command('export'))
 withConfig(program.command('import'))
   .description('verify and execute the blocks of files, and append them to the chain')
   .argument('<file...>', 'files of blocks, in order')
-  .action((files: string[], flags: Flags) => importBlocks(files, portsOf(flags)))
+  .option('--foreign', 'of a chain of other origin: neither seals nor proof of work are checked')
+  .option('--genesis <file>', 'with --foreign: genesis file with which a new directory begins')
+  .action((files: string[], flags: Flags & { foreign?: boolean; genesis?: string }) => {
+    if (flags.foreign) return importForeign(flags.genesis, files, portsOf(flags))
+    if (flags.genesis === undefined) return importBlocks(files, portsOf(flags))
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      '--genesis goes with --foreign; a chain of this kind begins with `vellum init`',
+    )
+  })
 
 withConfig(program.command('verify'))
   .description('verify the files, every block, and that the state root recomputes')
