@@ -24,8 +24,11 @@ const PURE = ['evm', 'ledger', 'consensus', 'rpc', 'simulator']
 const HOST = /^packages\/\w+\/src\/host\//
 /** Files in pure packages that touch the world, each with its reason. */
 const IMPURE_FILES: ReadonlySet<string> = new Set([
-  // The HTTP server: the one place where JSON-RPC meets sockets.
+  // The server and its connections: the one place where JSON-RPC meets sockets.
   'packages/rpc/src/server.ts',
+  'packages/rpc/src/http-connection.ts',
+  'packages/rpc/src/web-socket.ts',
+  'packages/rpc/src/client-address.ts',
   // Its answers carry the time of day.
   'packages/rpc/src/http-answer.ts',
 ])

@@ -40,16 +40,27 @@ export interface Budget {
   waitMs(): number
 }
 
-/** A connection that notifications can be sent on, as long as it is open. */
+/** Who can be told of events: a connection, and the request on it that is being answered. */
 export interface Subscriber {
-  send(text: string): void
-  /** Calls back once the answer to the request under way was sent. */
+  readonly line: Line
+  /** Calls back once the answer to the request was sent. */
   onAnswered(callback: () => void): void
+}
+
+/** A connection that notifications can be sent on, as long as it is open. */
+export interface Line {
+  send(text: string): void
   /** Calls back once when the connection has closed. */
   onClose(callback: () => void): void
   /** Cuts the connection: it has missed something, and its client must learn of that. */
   cut(): void
 }
+
+/**
+ * Why a client was not served: too many connections, of its address or of all; a Host or Origin that is
+ * not allowed; a wrong token or none; too many calls; it was too slow.
+ */
+export type RefusalReason = 'address' | 'places' | 'host' | 'origin' | 'token' | 'rate' | 'slow'
 
 export function isGuarded(method: string): boolean {
   return OPERATOR_METHODS.includes(method) || GUARDED_NAMESPACES.includes(namespaceOf(method))

@@ -1,5 +1,6 @@
 /** Answers of the server itself, and the header lines that all answers share. */
 
+import { rateLimited } from './dispatch.ts'
 import type { RequestHead } from './http-request.ts'
 
 export interface AnswerSetting {
@@ -11,6 +12,7 @@ export interface AnswerSetting {
 
 const PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
@@ -41,7 +43,21 @@ export function plainAnswer(
   )
 }
 
-const KEPT_STATUSES = new Set([403, 404, 405, 411, 415])
+const KEPT_STATUSES = new Set([401, 403, 404, 405, 411, 415])
+
+/** An answer to a client that is in debt: JSON-RPC as well, for clients that look at nothing else. */
+export function rateLimitedAnswer(
+  setting: AnswerSetting,
+  request: RequestHead,
+  waitMs: number,
+): string {
+  const body = rateLimited('null', waitMs)
+  return (
+    `HTTP/1.1 429 ${PHRASES[429]}\r\n${setting.dateLine}content-type: application/json\r\n` +
+    `${corsLines(setting, request.origin)}retry-after: ${Math.ceil(waitMs / 1_000)}\r\n` +
+    `content-length: ${body.length}\r\n\r\n${body}`
+  )
+}
 
 /** What a page is told that asks whether it may ask. */
 export function preflightAnswer(setting: AnswerSetting, request: RequestHead): string {
@@ -49,7 +65,7 @@ export function preflightAnswer(setting: AnswerSetting, request: RequestHead): s
   const allowed =
     cors === ''
       ? ''
-      : 'access-control-allow-methods: POST\r\naccess-control-allow-headers: content-type\r\n' +
+      : 'access-control-allow-methods: POST\r\naccess-control-allow-headers: content-type, authorization\r\n' +
         'access-control-max-age: 600\r\n'
   return `HTTP/1.1 204 No Content\r\n${setting.dateLine}allow: POST, OPTIONS\r\n${cors}${allowed}\r\n`
 }

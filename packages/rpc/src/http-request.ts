@@ -26,12 +26,27 @@ export interface RequestHead {
   /** Lower case, without parameters. */
   readonly contentType: string | undefined
   readonly origin: string | undefined
+  /** What stands in the Authorization header behind `Bearer`; empty for another scheme. */
+  readonly token: string | undefined
+  /** All of X-Forwarded-For, in order. */
+  readonly forwardedFor: string | undefined
+  /** A proxy says that it stands between. */
+  readonly isForwarded: boolean
+  /** What the client wants to go over to WebSocket with. */
+  readonly webSocket: WebSocketWish | undefined
   readonly keepAlive: boolean
   readonly expectsContinue: boolean
   /** How the body is framed; `none` if neither a length nor an encoding is given. */
   readonly framing: 'none' | 'length' | 'chunked'
   /** Bytes of the body if it is framed by length, else 0. */
   readonly contentLength: number
+}
+
+/** Headers of a request to go over to WebSocket (RFC 6455 section 4.1). */
+export interface WebSocketWish {
+  readonly key: string
+  readonly version: string
+  readonly protocols: string | undefined
 }
 
 /** Why a request is refused before anybody looked at what it wants. */
@@ -60,6 +75,7 @@ export function parseRequestHead(text: string, limits: HttpLimits): RequestHead 
 
   const once = new Map<string, string>()
   let connection = ''
+  let forwardedFor: string | undefined
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i]!
     const colon = line.indexOf(':')
@@ -68,7 +84,9 @@ export function parseRequestHead(text: string, limits: HttpLimits): RequestHead 
     const value = line.slice(colon + 1).trim()
     if (!FIELD_VALUE.test(value)) return bad('malformed header value')
     if (name === 'connection') connection += `,${value.toLowerCase()}`
-    else if (!once.has(name)) once.set(name, value)
+    else if (name === 'x-forwarded-for') {
+      forwardedFor = forwardedFor === undefined ? value : `${forwardedFor},${value}`
+    } else if (!once.has(name)) once.set(name, value)
     else if (SINGLE.has(name)) return bad(`header ${name} is given twice`)
   }
 
@@ -83,12 +101,20 @@ export function parseRequestHead(text: string, limits: HttpLimits): RequestHead 
     return { status: 417, reason: 'unknown expectation' }
   }
   const wishes = connection.split(',').map((wish) => wish.trim())
+  const authorisation = once.get('authorization')
   return {
     method,
     path,
     host,
     contentType: once.get('content-type')?.split(';')[0]?.trim().toLowerCase(),
     origin: once.get('origin'),
+    token:
+      authorisation === undefined
+        ? undefined
+        : (/^bearer +([^ ]+)$/i.exec(authorisation)?.[1] ?? ''),
+    forwardedFor,
+    isForwarded: forwardedFor !== undefined || PROXY_HEADERS.some((name) => once.has(name)),
+    webSocket: wishes.includes('upgrade') ? webSocketWish(once) : undefined,
     keepAlive: isModern && !wishes.includes('close'),
     expectsContinue: isModern && expect !== undefined,
     ...framing,
@@ -96,7 +122,28 @@ export function parseRequestHead(text: string, limits: HttpLimits): RequestHead 
 }
 
 /** Headers that frame or route a request: a second one is an attack or a mistake. */
-const SINGLE = new Set(['host', 'content-length', 'transfer-encoding', 'content-type', 'origin'])
+const SINGLE = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'content-type',
+  'origin',
+  'authorization',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+])
+/** Beside X-Forwarded-For. */
+const PROXY_HEADERS = ['forwarded', 'via', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto']
+
+function webSocketWish(headers: ReadonlyMap<string, string>): WebSocketWish | undefined {
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') return undefined
+  return {
+    key: headers.get('sec-websocket-key') ?? '',
+    version: headers.get('sec-websocket-version') ?? '',
+    protocols: headers.get('sec-websocket-protocol'),
+  }
+}
 
 function framingOf(
   headers: ReadonlyMap<string, string>,

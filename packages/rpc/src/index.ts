@@ -2,6 +2,7 @@ export {
   type Caller,
   GUARDED_NAMESPACES,
   OPERATOR_METHODS,
+  type RefusalReason,
   type Subscriber,
 } from './access.ts'
 export type {
@@ -17,6 +18,8 @@ export type {
   SyncProgress,
   ValidatorVote,
 } from './backend.ts'
+export type { Authenticate, TokenGrants } from './client.ts'
+export { isProxy } from './client-address.ts'
 export type {
   ConsensusFindings,
   ConsensusStatus,
@@ -31,8 +34,8 @@ export { CHAIN_NAME, createRoutes, type ServedChain } from './routes.ts'
 export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
 export {
   type RpcServer,
-  SERVER_LIMITS,
-  type ServerLimits,
   type ServerOptions,
+  type ServerTls,
   startServer,
 } from './server.ts'
+export { SERVER_LIMITS, type ServerLimits } from './server-limits.ts'

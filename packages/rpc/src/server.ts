@@ -1,63 +1,29 @@
 /**
- * HTTP/1.1 in front of a dispatch: the one file of this package that touches sockets and time (what
- * it reads is taken apart in http-request.ts).
+ * JSON-RPC over HTTP/1.1 and WebSocket, with or without TLS, in front of a dispatch: who may connect, how
+ * long, and how many. What is spoken on a connection is in http-connection.ts and web-socket.ts.
  *
  * Written on `node:net`: node's own HTTP server spends several times as long on a small request as
  * the request itself takes. It speaks the little that JSON-RPC needs (POST with a body, keep-alive,
- * pipelining, chunked bodies, 100-continue, CORS) and refuses the rest.
+ * pipelining, chunked bodies, 100-continue, CORS, upgrades to WebSocket) and refuses the rest.
  *
- * Limits: connections in all and per address, deadlines for head, request and idleness. When all
- * places are taken, whoever has waited longest without a request makes room, so that idle sockets
- * cannot keep clients out. WebSocket will take over a connection where an upgrade is asked for;
- * until then the header is passed over, as RFC 9110 allows.
+ * Limits: connections in all and per address, deadlines for head, request and idleness, budgets for
+ * addresses. When all places are taken, whoever has waited longest without a request makes room, so
+ * that idle sockets cannot keep clients out.
  */
 
 import { createServer, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import { createSecureContext, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import type { RefusalReason } from './access.ts'
+import { type Authenticate, type ClientSetting, createClient } from './client.ts'
+import { createProxyTrust, isLoopback, plainAddress } from './client-address.ts'
+import type { Connection, ServerSetting } from './connection.ts'
 import type { Dispatch } from './dispatch.ts'
-import {
-  type AnswerSetting,
-  corsLines,
-  dateLine,
-  plainAnswer,
-  preflightAnswer,
-} from './http-answer.ts'
-import {
-  type ByteBuffer,
-  type ChunkReader,
-  createByteBuffer,
-  createChunkReader,
-  type HttpFault,
-  type HttpLimits,
-  parseRequestHead,
-  type RequestHead,
-} from './http-request.ts'
-
-export interface ServerLimits extends HttpLimits {
-  readonly connectionsMax: number
-  /** Connections of one address. Loopback counts only towards the whole: proxies live there. */
-  readonly connectionsPerAddressMax: number
-  /** Milliseconds from the first byte of a request to the end of its head. */
-  readonly headMsMax: number
-  /** Milliseconds from the first byte of a request to the end of its body. */
-  readonly requestMsMax: number
-  /** Milliseconds without a request. */
-  readonly idleMsMax: number
-  /** Milliseconds in which a client must take an answer. */
-  readonly answerMsMax: number
-}
-
-export const SERVER_LIMITS: ServerLimits = {
-  headBytesMax: 16_384,
-  headersMax: 64,
-  bodyBytesMax: 1_048_576,
-  connectionsMax: 256,
-  connectionsPerAddressMax: 16,
-  headMsMax: 10_000,
-  requestMsMax: 30_000,
-  idleMsMax: 60_000,
-  answerMsMax: 30_000,
-}
+import { dateLine, plainAnswer } from './http-answer.ts'
+import { openHttpConnection } from './http-connection.ts'
+import { createRateLimiter } from './rate-limit.ts'
+import { SERVER_LIMITS, type ServerLimits } from './server-limits.ts'
+import { createWebSocketDoor } from './web-socket.ts'
 
 export interface ServerOptions {
   /** 0 to 65535; 0 takes a free one. */
@@ -71,9 +37,30 @@ export interface ServerOptions {
    * are always taken. Default: localhost.
    */
   readonly hosts?: readonly string[]
-  /** Origins of web pages that may read answers; `*` for any. Default: none. */
+  /** Origins of web pages that may read answers and open WebSockets; `*` for any. Default: none. */
   readonly origins?: readonly string[]
+  /** False: no WebSockets. Default: true. */
+  readonly webSockets?: boolean
+  /** Certificate and key, both PEM; undefined: no TLS. */
+  readonly tls?: ServerTls | undefined
+  /** Proxies whose X-Forwarded-For is believed: addresses, or networks such as `10.0.0.0/8`. */
+  readonly trustedProxies?: readonly string[]
+  /** Reads tokens; undefined: they are not looked at. */
+  readonly authenticate?: Authenticate | undefined
+  /** True: nothing is answered without a token. Default: false. */
+  readonly isTokenRequired?: boolean
+  /** Hears of each client that was not served. Must not throw. */
+  readonly onRefused?: (reason: RefusalReason) => void
   readonly limits?: Partial<ServerLimits>
+}
+
+/** All in PEM. */
+export interface ServerTls {
+  /** The certificate, and those between it and one that clients know. */
+  readonly certificate: string
+  readonly key: string
+  /** Authorities of clients' certificates; given, every client must have one. */
+  readonly clientAuthorities?: string | undefined
 }
 
 export interface RpcServer {
@@ -81,80 +68,104 @@ export interface RpcServer {
   readonly port: number
   /** Open connections. */
   readonly connections: number
+  /** Of these, WebSockets. */
+  readonly webSockets: number
   /** Takes no new requests, lets those under way end, closes. */
   stop(): Promise<void>
 }
 
 /** How often deadlines are looked at, in milliseconds. */
 const SWEEP_MS = 500
-/** How long a refused client may go on sending before the connection is cut, in milliseconds. */
-const LINGER_MS = 1_000
-/** Characters of answers gathered before they are written. */
-const GATHERED_CHARS_MAX = 65_536
-const CONTENT_TYPES = new Set([
-  'application/json',
-  'application/json-rpc',
-  'application/jsonrequest',
-])
-const IP_HOST = /^(?:\[[0-9a-f:.]+\]|\d{1,3}(?:\.\d{1,3}){3})$/
-
-/** Settings of one server, as its connections see them. */
-interface Setting extends AnswerSetting {
-  readonly limits: ServerLimits
-  readonly route: ServerOptions['route']
-  readonly hosts: ReadonlySet<string>
-  /** Made anew every sweep. */
-  dateLine: string
-  /** Milliseconds, as of the last sweep: exact enough for deadlines of seconds. */
-  nowMs: number
-  isStopping: boolean
-}
-
-/** What the server sees of a connection. */
-interface Connection {
-  readonly address: string
-  /** Since when it has waited for a request or the rest of one; undefined while it is answered. */
-  waitingSinceMs(): number | undefined
-  /** Cuts or warns a connection whose time is up. */
-  sweep(): void
-  stop(): void
-  destroy(): void
-}
 
 /**
  * Listens.
- * @throws the error of the socket, such as EADDRINUSE or EACCES, with its `code`
+ * @throws the error of the socket, such as EADDRINUSE or EACCES, with its `code`; of OpenSSL for
+ * certificates and keys that are none; RangeError for proxies that are no addresses
  */
 export async function startServer(options: ServerOptions): Promise<RpcServer> {
   const limits: ServerLimits = { ...SERVER_LIMITS, ...options.limits }
-  const setting: Setting = {
+  const places = createPlaces(limits)
+  const onRefused = options.onRefused ?? (() => {})
+  let webSockets = 0
+  const setting: ServerSetting = {
     limits,
     route: options.route,
     hosts: new Set((options.hosts ?? ['localhost']).map((host) => host.toLowerCase())),
     origins: new Set(options.origins ?? []),
+    takesWebSockets: options.webSockets ?? true,
+    hasRoomForWebSocket: () => webSockets < limits.webSocketsMax,
+    onRefused,
     dateLine: dateLine(),
     nowMs: performance.now(),
     isStopping: false,
   }
-  const connections = new Set<Connection>()
+  const clients: ClientSetting = {
+    trust: createProxyTrust(options.trustedProxies ?? []),
+    limiter: createRateLimiter(limits, () => performance.now()),
+    authenticate: options.authenticate,
+    isTokenRequired: options.isTokenRequired ?? false,
+  }
+  const door = createWebSocketDoor(setting)
+  const beginTls = options.tls && createTlsEntry(options.tls, limits)
 
   const server: Server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    const address = socket.remoteAddress ?? ''
-    if (!isLoopback(address) && countOf(connections, address) >= limits.connectionsPerAddressMax) {
-      return turnAway(socket, setting, 429, 'too many connections from this address')
+    const address = plainAddress(socket.remoteAddress ?? '')
+    const refusal = refusalOf(address)
+    if (refusal !== undefined) {
+      onRefused(refusal.status === 429 ? 'address' : 'places')
+      // Who has not shaken hands yet could not read why.
+      if (beginTls !== undefined) return void socket.destroy()
+      return turnAway(socket, plainAnswer(setting, refusal.status, refusal.reason))
     }
-    if (connections.size >= limits.connectionsMax && !makeRoom(connections)) {
-      return turnAway(socket, setting, 503, 'too many connections')
-    }
-    const connection = openConnection(socket, address, setting)
-    connections.add(connection)
-    socket.on('close', () => connections.delete(connection))
+    if (beginTls === undefined) return open(socket, address, places.take(waiting(socket, address)))
+    const place = places.take(waiting(socket, address))
+    socket.on('close', () => place.leave())
+    beginTls(socket, (secured) => open(secured, address, place))
   })
+
+  /** Why a new connection is turned away; undefined if it may stay. */
+  function refusalOf(address: string): { status: 429 | 503; reason: string } | undefined {
+    const isFree = isLoopback(address) || clients.trust.isTrusted(address)
+    if (!isFree && places.countOf(address) >= limits.connectionsPerAddressMax) {
+      return { status: 429, reason: 'too many connections from this address' }
+    }
+    if (places.isFull() && !places.makeRoom()) {
+      return { status: 503, reason: 'too many connections' }
+    }
+    return undefined
+  }
+
+  /** A connection of which nothing is known yet: its handshake is under way. */
+  function waiting(socket: Socket, address: string): Connection {
+    const sinceMs = setting.nowMs
+    return {
+      address,
+      waitingSinceMs: () => sinceMs,
+      sweep: () => {
+        if (setting.nowMs - sinceMs > limits.headMsMax) socket.destroy()
+      },
+      stop: () => socket.destroy(),
+      destroy: () => socket.destroy(),
+    }
+  }
+
+  function open(socket: Socket, address: string, place: Place): void {
+    const client = createClient(address, clients)
+    const onUpgrade: Parameters<typeof openHttpConnection>[0]['onUpgrade'] = (upgrade) => {
+      webSockets++
+      socket.on('close', () => webSockets--)
+      door.enter(socket, address, upgrade, (connection) => place.change(connection))
+      socket.resume()
+    }
+    socket.on('close', () => place.leave())
+    place.change(openHttpConnection({ socket, client, setting, onUpgrade }))
+    if (setting.isStopping) socket.destroy()
+  }
 
   const sweeper = setInterval(() => {
     setting.nowMs = performance.now()
     setting.dateLine = dateLine()
-    for (const connection of connections) connection.sweep()
+    for (const connection of places.all()) connection.sweep()
   }, SWEEP_MS)
   sweeper.unref()
 
@@ -175,7 +186,10 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
     address: bound.address,
     port: bound.port,
     get connections() {
-      return connections.size
+      return places.count
+    },
+    get webSockets() {
+      return webSockets
     },
     stop: () =>
       new Promise((resolve) => {
@@ -184,290 +198,111 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
           clearInterval(sweeper)
           resolve()
         })
-        for (const connection of connections) connection.stop()
+        for (const connection of places.all()) connection.stop()
       }),
   }
 }
 
-/** Ends the connection that has waited longest; false if all are being answered. */
-function makeRoom(connections: ReadonlySet<Connection>): boolean {
-  let longest: Connection | undefined
-  let since = Number.POSITIVE_INFINITY
-  for (const connection of connections) {
-    const waiting = connection.waitingSinceMs()
-    if (waiting !== undefined && waiting < since) {
-      longest = connection
-      since = waiting
-    }
-  }
-  longest?.destroy()
-  return longest !== undefined
+/** The right to be connected; what is spoken may change, and the place stays the same. */
+interface Place {
+  change(connection: Connection): void
+  leave(): void
 }
 
-function countOf(connections: ReadonlySet<Connection>, address: string): number {
-  let count = 0
-  for (const connection of connections) if (connection.address === address) count++
-  return count
+interface Places {
+  readonly count: number
+  all(): Iterable<Connection>
+  countOf(address: string): number
+  isFull(): boolean
+  /** Ends the connection that has waited longest; false if all are being answered. */
+  makeRoom(): boolean
+  take(connection: Connection): Place
 }
 
-function isLoopback(address: string): boolean {
-  return /^(?:::ffff:)?127\./.test(address) || address === '::1'
-}
-
-function turnAway(socket: Socket, setting: Setting, status: number, reason: string): void {
-  socket.on('error', () => socket.destroy())
-  socket.end(plainAnswer(setting, status, reason), 'latin1', () => socket.destroy())
-}
-
-function openConnection(socket: Socket, address: string, setting: Setting): Connection {
-  const { limits } = setting
-  const held: ByteBuffer = createByteBuffer()
-  /** What the connection waits for. `busy`: an answer; `closing`: the client to hang up. */
-  let state: 'head' | 'body' | 'busy' | 'closing' = 'head'
-  /** When the request under way began, or the connection became idle. */
-  let sinceMs = setting.nowMs
-  let isIdle = true
-  let hasEnded = false
-  let head: RequestHead | undefined
-  let chunks: ChunkReader | undefined
-  /** The last head and its text: most clients send the same one again and again. */
-  let lastHeadText = ''
-  let lastHead: RequestHead | undefined
-  /** Answers not yet written, ASCII only. */
-  let gathered = ''
-
-  socket.on('data', receive)
-  socket.on('drain', () => {
-    if (state !== 'busy') resume()
-  })
-  socket.on('error', () => socket.destroy())
-  socket.on('end', () => {
-    // A client may say that it will send no more and still wait for its answer.
-    hasEnded = true
-    if (state !== 'busy' && state !== 'closing') close()
-  })
-
-  function receive(chunk: Buffer): void {
-    if (state === 'closing') return
-    if (isIdle) {
-      isIdle = false
-      sinceMs = setting.nowMs
-    }
-    if (held.length > 0 || state === 'busy') {
-      held.append(chunk)
-      if (state === 'busy') {
-        // One request ahead may wait here; the rest waits with the client.
-        if (held.length > limits.headBytesMax) socket.pause()
-        return
-      }
-      held.drop(process(held.view()))
-    } else {
-      const used = process(chunk)
-      if (used < chunk.length && !isClosing()) held.append(chunk.subarray(used))
-    }
-    flush()
-  }
-
-  function resume(): void {
-    socket.resume()
-    isIdle = held.length === 0
-    if (!isIdle) held.drop(process(held.view()))
-    flush()
-  }
-
-  /** Reads requests and answers them until more bytes or an answer is needed. Returns bytes used. */
-  function process(input: Buffer): number {
-    let at = 0
-    while (at < input.length) {
-      if (state === 'head') {
-        const used = readHead(input, at)
-        if (used === 0) break
-        at += used
-      }
-      if (state === 'body') {
-        const used = readBody(input, at)
-        if (used < 0) break
-        at += used
-        if (isReadingBody()) break
-      }
-      if (state !== 'head') break
-      if (socket.writableNeedDrain) break
-    }
-    isIdle = state === 'head' && at >= input.length
-    return at
-  }
-
-  /** Bytes of the head at this place; 0 if it is not whole, or was refused. */
-  function readHead(input: Buffer, at: number): number {
-    // One empty line before a request is passed over (RFC 9112 section 2.2).
-    const start = input[at] === 13 && input[at + 1] === 10 ? at + 2 : at
-    const end = input.indexOf('\r\n\r\n', start, 'latin1')
-    if (end < 0 ? input.length - start > limits.headBytesMax : end - start > limits.headBytesMax) {
-      refuse({ status: 431, reason: 'request head too large' })
-      return 0
-    }
-    if (end < 0) return 0
-    const text = input.toString('latin1', start, end)
-    if (text !== lastHeadText || lastHead === undefined) {
-      const parsed = parseRequestHead(text, limits)
-      if ('status' in parsed) {
-        refuse(parsed)
-        return 0
-      }
-      lastHeadText = text
-      lastHead = parsed
-    }
-    head = lastHead
-    chunks = head.framing === 'chunked' ? createChunkReader(limits) : undefined
-    state = 'body'
-    const bodyStart = end + 4
-    if (head.expectsContinue && bodyStart === input.length && head.framing !== 'none') {
-      flush()
-      socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
-    }
-    // A request without body is whole already: there may be no further byte to drive the loop.
-    if (head.framing !== 'chunked' && head.contentLength === 0) finish(EMPTY)
-    return bodyStart - at
-  }
-
-  /** Bytes of the body at this place; negative if it was refused or is not whole. */
-  function readBody(input: Buffer, at: number): number {
-    if (chunks !== undefined) {
-      const used = chunks.read(at === 0 ? input : input.subarray(at))
-      if (typeof used === 'object') {
-        refuse(used)
-        return -1
-      }
-      if (chunks.isDone) finish(chunks.body.view())
-      return used
-    }
-    const size = head!.contentLength
-    if (input.length - at < size) return -1
-    finish(input.subarray(at, at + size))
-    return size
-  }
-
-  function finish(body: Buffer): void {
-    const request = head!
-    const answer = consider(request)
-    if (typeof answer === 'string') {
-      send(answer, request.keepAlive)
-      return
-    }
-    const text = answer(body)
-    if (typeof text === 'string') {
-      reply(text, request)
-      return
-    }
-    state = 'busy'
-    text.then(
-      (late) => {
-        if (socket.destroyed) return
-        reply(late, request)
-        if (state === 'head') resume()
-        else flush()
-      },
-      () => socket.destroy(),
-    )
-  }
-
-  /** Who answers the request, or the answer to one that is not for us. */
-  function consider(request: RequestHead): Dispatch | string {
-    const { hosts } = setting
-    if (!hosts.has('*') && !hosts.has(request.host) && !IP_HOST.test(request.host)) {
-      return plainAnswer(setting, 403, 'invalid host specified')
-    }
-    const dispatch = setting.route(request.path)
-    if (dispatch === undefined) return plainAnswer(setting, 404, 'nothing is served at this path')
-    if (request.method === 'OPTIONS') return preflightAnswer(setting, request)
-    if (request.method !== 'POST') {
-      return plainAnswer(setting, 405, 'only POST is served here', 'allow: POST, OPTIONS\r\n')
-    }
-    if (request.framing === 'none') return plainAnswer(setting, 411, 'a body is needed')
-    if (request.contentType === undefined || !CONTENT_TYPES.has(request.contentType)) {
-      return plainAnswer(setting, 415, 'invalid content type, only application/json is supported')
-    }
-    return dispatch
-  }
-
-  function reply(text: string, request: RequestHead): void {
-    const keepAlive = request.keepAlive && !setting.isStopping && !hasEnded
-    const size = Buffer.byteLength(text, 'utf8')
-    const start =
-      `HTTP/1.1 200 OK\r\n${setting.dateLine}content-type: application/json\r\n` +
-      `${corsLines(setting, request.origin)}${keepAlive ? '' : 'connection: close\r\n'}` +
-      `content-length: ${size}\r\n\r\n`
-    if (size === text.length) {
-      send(start + text, keepAlive)
-      return
-    }
-    send(start, true)
-    flush()
-    socket.write(text, 'utf8')
-    send('', keepAlive)
-  }
-
-  /** Takes an ASCII answer to be written, and makes ready for the next request or the end. */
-  function send(answer: string, keepAlive: boolean): void {
-    gathered = gathered === '' ? answer : gathered + answer
-    if (gathered.length > GATHERED_CHARS_MAX) flush()
-    head = undefined
-    chunks = undefined
-    if (keepAlive && !setting.isStopping && !hasEnded) {
-      state = 'head'
-      sinceMs = setting.nowMs
-    } else {
-      close()
-    }
-  }
-
-  function flush(): void {
-    if (gathered === '') return
-    const text = gathered
-    gathered = ''
-    if (!socket.write(text, 'latin1') && state !== 'closing') socket.pause()
-  }
-
-  function refuse(fault: HttpFault): void {
-    send(plainAnswer(setting, fault.status, fault.reason), false)
-  }
-
-  /** Says all there is to say, then waits a little for the client: a reset would lose the answer. */
-  function close(): void {
-    state = 'closing'
-    sinceMs = setting.nowMs
-    flush()
-    socket.resume()
-    socket.end()
-  }
-
-  const isClosing = (): boolean => state === 'closing'
-  const isReadingBody = (): boolean => state === 'body'
+function createPlaces(limits: ServerLimits): Places {
+  const connections = new Set<Connection>()
+  const counts = new Map<string, number>()
 
   return {
-    address,
-    waitingSinceMs: () => (state === 'head' || state === 'body' ? sinceMs : undefined),
-    sweep() {
-      const waitedMs = setting.nowMs - sinceMs
-      if (state === 'closing') {
-        if (waitedMs > LINGER_MS && socket.writableLength === 0) socket.destroy()
-        if (waitedMs > limits.answerMsMax) socket.destroy()
-      } else if (socket.writableLength > 0) {
-        if (waitedMs > limits.answerMsMax) socket.destroy()
-      } else if (isIdle && state === 'head') {
-        if (waitedMs > limits.idleMsMax) socket.destroy()
-      } else if (state !== 'busy') {
-        const most = state === 'head' ? limits.headMsMax : limits.requestMsMax
-        if (waitedMs > most) send(plainAnswer(setting, 408, 'the request took too long'), false)
+    get count() {
+      return connections.size
+    },
+    all: () => [...connections],
+    countOf: (address) => counts.get(address) ?? 0,
+    isFull: () => connections.size >= limits.connectionsMax,
+    makeRoom() {
+      let longest: Connection | undefined
+      let since = Number.POSITIVE_INFINITY
+      for (const connection of connections) {
+        const waiting = connection.waitingSinceMs()
+        if (waiting !== undefined && waiting < since) {
+          longest = connection
+          since = waiting
+        }
+      }
+      if (longest === undefined) return false
+      // It is told at once, and its place is free at once, whenever its socket says that it is closed.
+      connections.delete(longest)
+      longest.destroy()
+      return true
+    },
+    take(connection) {
+      const { address } = connection
+      let current = connection
+      let hasLeft = false
+      connections.add(current)
+      counts.set(address, (counts.get(address) ?? 0) + 1)
+      return {
+        change(next) {
+          if (hasLeft) return
+          connections.delete(current)
+          connections.add(next)
+          current = next
+        },
+        leave() {
+          if (hasLeft) return
+          hasLeft = true
+          connections.delete(current)
+          const left = (counts.get(address) ?? 1) - 1
+          if (left === 0) counts.delete(address)
+          else counts.set(address, left)
+        },
       }
     },
-    stop() {
-      if (state === 'busy') return
-      if (isIdle) close()
-      else send(plainAnswer(setting, 503, 'the server stops'), false)
-    },
-    destroy: () => socket.destroy(),
   }
 }
 
-const EMPTY = Buffer.alloc(0)
+/** Shakes hands with sockets, and hands on those with which that went well. */
+function createTlsEntry(
+  tls: ServerTls,
+  limits: ServerLimits,
+): (socket: Socket, onSecured: (secured: TLSSocket) => void) => void {
+  const { certificate: cert, key, clientAuthorities } = tls
+  const secured = new Map<string, (socket: TLSSocket) => void>()
+  const entry = createTlsServer({
+    secureContext: createSecureContext({ cert, key, ca: clientAuthorities, minVersion: 'TLSv1.2' }),
+    requestCert: clientAuthorities !== undefined,
+    rejectUnauthorized: clientAuthorities !== undefined,
+    handshakeTimeout: limits.headMsMax,
+    allowHalfOpen: true,
+    ALPNProtocols: ['http/1.1'],
+  })
+  // The socket that comes out is another one than that which went in, with the same other end.
+  entry.on('secureConnection', (socket) => secured.get(nameOf(socket))?.(socket))
+  entry.on('tlsClientError', (_, socket) => socket.destroy())
+  return (socket, onSecured) => {
+    const name = nameOf(socket)
+    secured.set(name, onSecured)
+    socket.on('close', () => secured.delete(name))
+    entry.emit('connection', socket)
+  }
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
+function turnAway(socket: Socket, answer: string): void {
+  socket.on('error', () => socket.destroy())
+  socket.end(answer, 'latin1', () => socket.destroy())
+}

@@ -8,7 +8,7 @@
 
 import { bytesToHex } from '@vellum/evm'
 import type { Log, SignedTransaction } from '@vellum/ledger'
-import type { Subscriber } from './access.ts'
+import type { Line, Subscriber } from './access.ts'
 import type { Backend } from './backend.ts'
 import { limitExceeded } from './error.ts'
 import { formatHeader, formatLog, formatTransaction, hex, placeIn } from './format.ts'
@@ -33,7 +33,7 @@ export interface Subscriptions {
    */
   open(subscriber: Subscriber, topic: Topic): string
   /** @returns whether the connection had such a subscription */
-  close(subscriber: Subscriber, id: string): boolean
+  close(line: Line, id: string): boolean
 }
 
 export interface SubscriptionPorts extends TurnPorts {
@@ -47,7 +47,7 @@ export interface SubscriptionPorts extends TurnPorts {
 }
 
 interface Subscription {
-  readonly subscriber: Subscriber
+  readonly line: Line
   readonly topic: Topic
   readonly matcher: LogMatcher | undefined
   /** All of a notification before the event itself. */
@@ -65,7 +65,7 @@ export function createSubscriptions(
   ports: SubscriptionPorts,
 ): Subscriptions {
   const { chain, pool, node } = backend
-  const connections = new Map<Subscriber, Map<string, Subscription>>()
+  const lines = new Map<Line, Map<string, Subscription>>()
   const topics: Readonly<Record<Topic['type'], Set<Subscription>>> = {
     newHeads: new Set(),
     logs: new Set(),
@@ -79,8 +79,8 @@ export function createSubscriptions(
   let isTelling = false
   let wasSyncing = false
 
-  function open(subscriber: Subscriber, topic: Topic): string {
-    const held = connections.get(subscriber)
+  function open({ line, onAnswered }: Subscriber, topic: Topic): string {
+    const held = lines.get(line)
     if ((held?.size ?? 0) >= limits.subscriptionsPerConnectionMax) {
       throw limitExceeded(
         `too many subscriptions, want at most ${limits.subscriptionsPerConnectionMax} on a connection`,
@@ -89,27 +89,27 @@ export function createSubscriptions(
     if (count >= limits.subscriptionsMax) throw limitExceeded('too many subscriptions are open')
     const id = `0x${BigInt(bytesToHex(ports.randomBytes(16))).toString(16)}`
     const subscription: Subscription = {
-      subscriber,
+      line,
       topic,
       matcher: topic.type === 'logs' ? createLogMatcher(topic.criteria) : undefined,
       prefix: `{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"${id}","result":`,
       isTold: false,
     }
-    subscriber.onAnswered(() => {
+    onAnswered(() => {
       subscription.isTold = true
     })
     if (held !== undefined) held.set(id, subscription)
     else {
-      connections.set(subscriber, new Map([[id, subscription]]))
-      subscriber.onClose(() => dropAll(subscriber))
+      lines.set(line, new Map([[id, subscription]]))
+      line.onClose(() => dropAll(line))
     }
     topics[topic.type].add(subscription)
     changed(1)
     return id
   }
 
-  function close(subscriber: Subscriber, id: string): boolean {
-    const held = connections.get(subscriber)
+  function close(line: Line, id: string): boolean {
+    const held = lines.get(line)
     const subscription = held?.get(id)
     if (held === undefined || subscription === undefined) return false
     held.delete(id)
@@ -118,9 +118,9 @@ export function createSubscriptions(
     return true
   }
 
-  function dropAll(subscriber: Subscriber): void {
-    for (const id of [...(connections.get(subscriber)?.keys() ?? [])]) close(subscriber, id)
-    connections.delete(subscriber)
+  function dropAll(line: Line): void {
+    for (const id of [...(lines.get(line)?.keys() ?? [])]) close(line, id)
+    lines.delete(line)
   }
 
   function changed(by: number): void {
@@ -155,8 +155,8 @@ export function createSubscriptions(
     }
   }
 
-  function tell({ subscriber, prefix, isTold }: Subscription, event: JsonText): void {
-    if (isTold) subscriber.send(`${prefix}${event}}}`)
+  function tell({ line, prefix, isTold }: Subscription, event: JsonText): void {
+    if (isTold) line.send(`${prefix}${event}}}`)
   }
 
   /** Tells of all blocks up to the head, apart from the work that appended them. */
@@ -173,7 +173,7 @@ export function createSubscriptions(
     } catch (error) {
       // What was to be told cannot be read: its subscribers must not believe that nothing happened.
       ports.onInternalError(error, 'eth_subscribe')
-      for (const { subscriber } of [...topics.newHeads, ...topics.logs]) subscriber.cut()
+      for (const { line } of [...topics.newHeads, ...topics.logs]) line.cut()
     } finally {
       isTelling = false
     }

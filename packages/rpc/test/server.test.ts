@@ -342,7 +342,7 @@ describe('server: who may ask', () => {
     const answer = await raw.until(/\r\n\r\n/)
     expect(statusOf(answer)).toBe(204)
     expect(answer).toContain('access-control-allow-origin: *\r\n')
-    expect(answer).toContain('access-control-allow-headers: content-type\r\n')
+    expect(answer).toContain('access-control-allow-headers: content-type, authorization\r\n')
   })
 })
 

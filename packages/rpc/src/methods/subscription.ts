@@ -43,7 +43,7 @@ export function subscriptionMethods(
       (subscriber, name, detail) => `"${subscriptions.open(subscriber, topicOf(name, detail))}"`,
     ),
     subscriberMethod('eth_unsubscribe', [required(parseId)], (subscriber, id) => {
-      if (subscriptions.close(subscriber, id)) return TRUE
+      if (subscriptions.close(subscriber.line, id)) return TRUE
       throw new RpcError(SERVER_ERROR, 'subscription not found')
     }),
   ]
