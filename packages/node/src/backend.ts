@@ -48,6 +48,7 @@ export function createBackend(options: BackendOptions): Backend {
       numberOf: chain.numberOf,
       block: chain.block,
       receipts: chain.receipts,
+      searchLogs: chain.searchLogs,
       locate: chain.locate,
       stateAt: chain.stateAt,
       fees: (header) => feesOf(chain, header),

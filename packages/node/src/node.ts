@@ -22,6 +22,7 @@ import { createConsensusPort } from './consensus-port.ts'
 import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
 import { createIntake } from './intake.ts'
+import { createLogIndexing } from './log-indexing.ts'
 import { createNetwork, type Network } from './network.ts'
 import { createOperatorVotes, type OperatorVotes } from './operator-votes.ts'
 import type { NodePorts, Signer } from './ports.ts'
@@ -109,6 +110,8 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
 
   const pool = createPool({
     state: () => chain.state(),
+    // On a chain of other origin no block is made here, so that nobody waits for the blobs.
+    blobs: qbft === undefined ? 'taken' : 'refused',
     next: () => {
       const { number, timestamp, gasLimit } = chain.head().header
       return { rules: chain.rulesAt(number + 1, timestamp), gasLimit }
@@ -252,6 +255,13 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       validatorsMin: options.validatorsMin ?? VALIDATORS_MIN,
     })
   }
+  const logIndexing = createLogIndexing({
+    chain,
+    clock,
+    timers,
+    log: log.child('logs'),
+    onFailure,
+  })
   return {
     chain,
     pool,
@@ -269,6 +279,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
     consensus,
     failed,
     start: async () => {
+      logIndexing.start()
       consensus?.runner.start()
       await consensus?.network?.start()
     },
@@ -276,6 +287,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       await consensus?.network?.stop()
       await consensus?.sync?.stop()
       await consensus?.runner.stop()
+      await logIndexing.stop()
       await chain.flush()
     },
   }

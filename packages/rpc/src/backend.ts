@@ -12,9 +12,11 @@
 import type { Address, Hash } from '@vellum/evm'
 import type {
   AccessListOutcome,
+  BlockLogs,
   CallOutcome,
   EstimateOutcome,
   Header,
+  LogSearch,
   Receipt,
   Replay,
   SealedBlock,
@@ -91,6 +93,11 @@ export interface ChainReader {
   block(number: number): SealedBlock | undefined
   /** Receipts in the order of the block's transactions; undefined if the block has none stored. */
   receipts(number: number): readonly Receipt[] | undefined
+  /**
+   * Searches by an index, step by step; a step without result is a pause. undefined: there is no index.
+   * @throws LedgerError LEDGER_LOG_QUERY_LIMIT, LEDGER_BLOCK_PRUNED
+   */
+  searchLogs?(search: LogSearch): Iterable<BlockLogs | undefined>
   /** Where an included transaction stands. */
   locate(transactionHash: Hash): TransactionLocation | undefined
   /**

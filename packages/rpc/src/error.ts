@@ -106,6 +106,8 @@ const SHOWN_DETAILS = [
 export function toRpcError(error: unknown): RpcError | undefined {
   if (error instanceof RpcError) return error
   if (!(error instanceof LedgerError)) return undefined
+  // Written for who asked: it says what was too much.
+  if (error.code === 'LEDGER_LOG_QUERY_LIMIT') return limitExceeded(error.message)
   const words = REFUSALS[error.code]
   if (words === undefined) return undefined
   const facts = SHOWN_DETAILS.filter((name) => error.details[name] !== undefined)

@@ -21,8 +21,14 @@ export interface RpcLimits {
   readonly msPerToken: number
   /** Bytes of a raw transaction that is handed on: the pool, which knows each type, takes less. */
   readonly transactionBytesMax: number
-  /** Blocks that one log query may span. */
+  /** Blocks without an index of logs at which one log query may look; blocks of one filter's answer. */
   readonly logBlocksMax: number
+  /** Questions of one log query to the index: some 10 µs each. */
+  readonly logLookupsMax: number
+  /** Blocks whose receipts one log query may read because the index names them. */
+  readonly logReadsMax: number
+  /** Milliseconds from the first to the last step of one log query. */
+  readonly logMsMax: number
   /** Logs that one query may answer. */
   readonly logResultsMax: number
   /** Addresses, or topics at one position, in a log query. */
@@ -69,6 +75,9 @@ export const RPC_LIMITS: RpcLimits = {
   msPerToken: 2,
   transactionBytesMax: 524_288,
   logBlocksMax: 5_000,
+  logLookupsMax: 100_000,
+  logReadsMax: 20_000,
+  logMsMax: 10_000,
   logResultsMax: 10_000,
   logCriteriaMax: 1_000,
   feeHistoryBlocksMax: 1_024,

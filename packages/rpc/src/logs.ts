@@ -1,18 +1,12 @@
-/** Looking for logs: by place, address and topics, blooms first. */
+/** Looking for logs: what a client asks, and the logs of a block as it is told of them. */
 
-import { type Address, type Hash, hexToBytes } from '@vellum/evm'
-import { bloomBits, type Log, testBloom } from '@vellum/ledger'
+import type { Hash } from '@vellum/evm'
+import type { BlockLogs, LogCriteria, LogMatcher } from '@vellum/ledger'
 import type { ChainReader } from './backend.ts'
 import { formatLog, placeIn } from './format.ts'
 import type { JsonText } from './json.ts'
 
-/** What a log must have. An empty list admits everything. */
-export interface LogCriteria {
-  /** Any one of these. */
-  readonly addresses: readonly Address[]
-  /** Position by position, any one of these; positions beyond the list are free. At most 4. */
-  readonly topics: readonly (readonly Hash[])[]
-}
+export { createLogMatcher, type LogCriteria, type LogMatcher } from '@vellum/ledger'
 
 /** What eth_getLogs and eth_newFilter ask. Heights as the client named them: `undefined`, the head. */
 export type LogQuery =
@@ -24,26 +18,16 @@ export type LogQuery =
       readonly criteria: LogCriteria
     }
 
-/** The criteria with the bloom bits of each address and topic, hashed once. */
-export interface LogMatcher {
-  /** False: no log of the block fits. True: one may. */
-  mayMatch(bloom: Uint8Array): boolean
-  matches(log: Log): boolean
-}
-
-export function createLogMatcher({ addresses, topics }: LogCriteria): LogMatcher {
-  const wanted = [addresses, ...topics]
-    .filter((choices) => choices.length > 0)
-    .map((choices) => choices.map((choice) => bloomBits(hexToBytes(choice))))
-  const addressSet = new Set(addresses)
-  const topicSets = topics.map((choices) => new Set(choices))
-  return {
-    mayMatch: (bloom) => wanted.every((choices) => choices.some((bits) => testBloom(bloom, bits))),
-    matches: (log) =>
-      (addressSet.size === 0 || addressSet.has(log.address)) &&
-      topicSets.length <= log.topics.length &&
-      topicSets.every((choices, i) => choices.size === 0 || choices.has(log.topics[i]!)),
-  }
+/** What an index found in one block, as JSON texts in their order. */
+export function formatFound({ number, hash, timestamp, logs }: BlockLogs): JsonText[] {
+  return logs.map(({ log, transactionIndex, transactionHash, logIndex }) =>
+    formatLog(
+      log,
+      { blockHash: hash, blockNumber: number, timestamp, transactionIndex },
+      transactionHash,
+      logIndex,
+    ),
+  )
 }
 
 /** The logs of one block that fit, as JSON texts in their order. */

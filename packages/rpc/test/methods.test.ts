@@ -223,7 +223,8 @@ describe('logs', () => {
   })
 
   it.each([
-    ['too many blocks', { logBlocksMax: 20 }, { fromBlock: '0x0' }, -32005],
+    ['too many questions to the index', { logLookupsMax: 0 }, { address: EMITTER }, -32005],
+    ['too many blocks that may fit', { logReadsMax: 2 }, { fromBlock: '0x0' }, -32005],
     ['too many results', { logResultsMax: 3 }, { fromBlock: '0x0' }, -32005],
     ['too many addresses', { logCriteriaMax: 1 }, { address: [EMITTER, EMITTER] }, -32602],
     ['too many topics', {}, { topics: [null, null, null, null, null] }, -32602],
@@ -232,6 +233,27 @@ describe('logs', () => {
     ['a range that is upside down', {}, { fromBlock: '0x2', toBlock: '0x1' }, -32602],
   ])('are refused for %s', async (_, limits, query, code) => {
     expect(await client(20, limits).answer('eth_getLogs', query)).toMatchObject({ error: { code } })
+  })
+
+  it('are the same without an index, for as many blocks as may be looked at', async () => {
+    const { searchLogs: _index, ...chain } = full.chain
+    const ask = async (fromBlock: string, query: object): Promise<Record<string, unknown>> => {
+      const dispatch = createRpc({
+        backend: { ...full, chain },
+        ports: testPorts(),
+        limits: { logBlocksMax: 20 },
+      })
+      const params = [{ fromBlock, toBlock: '0x14', ...query }]
+      const call = { jsonrpc: '2.0', id: 1, method: 'eth_getLogs', params }
+      return JSON.parse(await dispatch(textBytes(JSON.stringify(call))))
+    }
+    for (const query of [{}, { address: EMITTER }, { topics: [null, null, null] }]) {
+      const { result } = await ask('0x1', query)
+      expect(result).toEqual(
+        await client().ask('eth_getLogs', { fromBlock: '0x1', toBlock: '0x14', ...query }),
+      )
+    }
+    expect(await ask('0x0', {})).toMatchObject({ error: { code: -32005 } })
   })
 })
 

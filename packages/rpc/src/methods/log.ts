@@ -7,7 +7,13 @@ import { invalidParams, limitExceeded, RpcError, SERVER_ERROR } from '../error.t
 import { createFilters, type FilterPorts } from '../filters.ts'
 import { FALSE, type JsonText, jsonArray, TRUE } from '../json.ts'
 import type { RpcLimits } from '../limits.ts'
-import { createLogMatcher, type LogCriteria, type LogQuery, logsOfBlock } from '../logs.ts'
+import {
+  createLogMatcher,
+  formatFound,
+  type LogCriteria,
+  type LogQuery,
+  logsOfBlock,
+} from '../logs.ts'
 import { type Method, method } from '../method.ts'
 import {
   type BlockReference,
@@ -33,40 +39,67 @@ export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts)
   const id = required(parseFilterId)
 
   async function find(wanted: LogQuery): Promise<JsonText> {
-    const matcher = createLogMatcher(wanted.criteria)
     if (wanted.type === 'block') {
       const height = chain.numberOf(wanted.hash)
       if (height === undefined) throw new RpcError(SERVER_ERROR, 'unknown block')
-      return jsonArray(logsOfBlock(chain, height, matcher))
+      return jsonArray(logsOfBlock(chain, height, createLogMatcher(wanted.criteria)))
     }
     const head = chain.head().header.number
     const from = wanted.from ?? head
     const to = wanted.to ?? head
     if (from > to) throw invalidParams('invalid block range params')
     if (to > head) throw invalidParams('block range extends beyond current head block')
-    if (to - from >= limits.logBlocksMax) {
-      throw limitExceeded(`block range too large, want at most ${limits.logBlocksMax} blocks`)
-    }
     const found: JsonText[] = []
     let chars = 0
     const turn = beginTurn(ports, limits.turnMsMax)
-    for (let height = from; height <= to; height++) {
-      for (const log of logsOfBlock(chain, height, matcher)) {
+    const endMs = ports.nowMs() + limits.logMsMax
+    for (const logs of search(wanted.criteria, from, to)) {
+      for (const log of logs) {
         found.push(log)
         chars += log.length
       }
       assertBounded(found.length, chars)
-      if (turn.isOver()) await turn.pass()
+      if (!turn.isOver()) continue
+      if (ports.nowMs() > endMs) {
+        throw limitExceeded(
+          `query takes longer than ${limits.logMsMax} ms: ask for fewer blocks, addresses or topics`,
+        )
+      }
+      await turn.pass()
     }
     return jsonArray(found)
   }
 
+  /** Logs of each block that has some, with pauses (no logs) between pieces of work. */
+  function* search(criteria: LogCriteria, from: number, to: number): Generator<JsonText[]> {
+    if (chain.searchLogs === undefined) {
+      if (to - from >= limits.logBlocksMax) {
+        throw limitExceeded(`block range too large, want at most ${limits.logBlocksMax} blocks`)
+      }
+      const matcher = createLogMatcher(criteria)
+      for (let height = from; height <= to; height++) yield logsOfBlock(chain, height, matcher)
+      return
+    }
+    const bounds = {
+      blocksMax: limits.logBlocksMax,
+      lookupsMax: limits.logLookupsMax,
+      readsMax: limits.logReadsMax,
+    }
+    for (const found of chain.searchLogs({ from, to, criteria, limits: bounds })) {
+      yield found === undefined ? [] : formatFound(found)
+    }
+  }
+
   function assertBounded(count: number, chars: number): void {
     if (count > limits.logResultsMax) {
-      throw limitExceeded(`query returned more than ${limits.logResultsMax} results`)
+      throw limitExceeded(
+        `query returned more than ${limits.logResultsMax} results: ask for fewer blocks`,
+      )
     }
     if (chars > limits.responseCharsMax) {
-      throw limitExceeded(`query returned more than ${limits.responseCharsMax} characters`)
+      throw limitExceeded(
+        `query returned more than ${limits.responseCharsMax} characters: ask for fewer blocks`,
+      )
     }
   }
 
