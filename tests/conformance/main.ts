@@ -1,5 +1,5 @@
 /**
- * `pnpm conformance <suite> [--path DIR] [--sample N] [--fork NAME] [--filter TEXT]`: runs
+ * `pnpm conformance <suite> [--path DIR] [--sample N] [--fork NAME] [--chain NAME] [--filter TEXT]`: runs
  * third-party cases against our code. `all` runs every suite. Exit code 1 if a case fails.
  */
 
@@ -17,6 +17,7 @@ const { positionals, values } = parseArgs({
     path: { type: 'string', default: '../shared/conformance' },
     sample: { type: 'string' },
     fork: { type: 'string' },
+    chain: { type: 'string' },
     filter: { type: 'string' },
   },
 })
@@ -34,8 +35,8 @@ if (chosen.length === 0) {
 } else if (!existsSync(values.path)) {
   usage(`there is no folder ${values.path}`)
 } else {
-  const { path, fork, filter } = values
-  process.exitCode = await runAll(chosen, { path, fork, filter, sample })
+  const { path, fork, chain, filter } = values
+  process.exitCode = await runAll(chosen, { path, fork, chain, filter, sample })
 }
 
 async function runAll(suites: readonly Suite[], options: RunOptions): Promise<number> {
@@ -87,7 +88,7 @@ function byReason(reports: readonly CaseReport[]): ReadonlyMap<string, string[]>
 
 function usage(problem: string): void {
   process.stderr.write(
-    `${problem}\nusage: pnpm conformance <suite> [--path DIR] [--sample N] [--fork NAME] [--filter TEXT]\n`,
+    `${problem}\nusage: pnpm conformance <suite> [--path DIR] [--sample N] [--fork NAME] [--chain NAME] [--filter TEXT]\n`,
   )
   process.exitCode = 2
 }

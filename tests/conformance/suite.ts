@@ -10,6 +10,8 @@ export interface SuiteOptions {
   readonly path: string
   /** Only cases of this rule set, by our name or upstream's; all that we have if undefined. */
   readonly fork: string | undefined
+  /** Only cases of this chain, by its folder's name; all that there are if undefined. */
+  readonly chain?: string | undefined
 }
 
 /** Nothing for a pass, or why the case does not apply. */
@@ -27,6 +29,8 @@ export interface Suite {
   /** How many cases the ordinary tests take of it, spread evenly. */
   readonly sample: number
   cases(options: SuiteOptions): Iterable<Case>
+  /** Called after the last case: stops what the cases have started. */
+  end?(): Promise<void>
 }
 
 export interface RunOptions extends SuiteOptions {
@@ -57,16 +61,20 @@ export async function runSuite(
   const skipped: CaseReport[] = []
   let passed = 0
   let done = 0
-  for (const { name, run } of chosenCases(suite, options)) {
-    try {
-      const outcome = await run()
-      if (outcome === undefined) passed += 1
-      else skipped.push({ name, reason: outcome.skip })
-    } catch (error) {
-      failed.push({ name, reason: error instanceof Error ? error.message : String(error) })
+  try {
+    for (const { name, run } of chosenCases(suite, options)) {
+      try {
+        const outcome = await run()
+        if (outcome === undefined) passed += 1
+        else skipped.push({ name, reason: outcome.skip })
+      } catch (error) {
+        failed.push({ name, reason: error instanceof Error ? error.message : String(error) })
+      }
+      done += 1
+      onProgress(done)
     }
-    done += 1
-    onProgress(done)
+  } finally {
+    await suite.end?.()
   }
   return { passed, failed, skipped }
 }

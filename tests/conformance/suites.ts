@@ -7,6 +7,7 @@ import { suite as keystore } from './keystore.ts'
 import { suite as proofs } from './proofs.ts'
 import { suite as qbft } from './qbft.ts'
 import { suite as rlp } from './rlp.ts'
+import { suite as rpc } from './rpc.ts'
 import { suite as state } from './state.ts'
 import type { Suite } from './suite.ts'
 import { suite as transactions } from './transactions.ts'
@@ -25,4 +26,5 @@ export const SUITES: readonly Suite[] = [
   wycheproof,
   keystore,
   qbft,
+  rpc,
 ]

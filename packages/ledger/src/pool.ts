@@ -11,6 +11,7 @@ import { type Address, type Hash, isAtLeast } from '@vellum/evm'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { isDelegation } from './execute.ts'
+import { GAS_PER_BLOB } from './fees.ts'
 import type { StateView } from './state-view.ts'
 import type { SignedTransaction } from './transaction.ts'
 import { assertTransactionRules } from './transaction-rules.ts'
@@ -34,6 +35,11 @@ export const POOL_LIMITS: PoolLimits = {
 export interface PoolPorts {
   /** State at the head. */
   state(): StateView
+  /**
+   * Whether transactions with blobs may wait. Where blocks are made they may not: nobody would keep
+   * their blobs.
+   */
+  readonly blobs?: 'refused' | 'taken'
   /** Rules and gas limit of the block to come. */
   next(): { readonly rules: BlockRules; readonly gasLimit: bigint }
 }
@@ -142,7 +148,7 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
   /** What can be said without the sender's queue. */
   function assertAdmissible(tx: SignedTransaction): void {
     const { rules, gasLimit } = ports.next()
-    if (tx.type === 3) {
+    if (tx.type === 3 && ports.blobs !== 'taken') {
       throw new LedgerError(
         'LEDGER_BLOB_TRANSACTION_REFUSED',
         'this chain carries no blobs: send the data in a transaction of type 2',
@@ -308,7 +314,8 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
 
 /** Most that a transaction can take from its sender. */
 function costOf(tx: SignedTransaction): bigint {
-  return tx.gasLimit * tx.maxFeePerGas + tx.value
+  const blobGas = BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
+  return tx.gasLimit * tx.maxFeePerGas + blobGas * tx.maxFeePerBlobGas + tx.value
 }
 
 /** Both fees must rise, so that replacing has a price and cannot be repeated for ever. */
