@@ -19,6 +19,8 @@ export interface EvmOptions {
   readonly tracer?: Tracer
   /** Native contracts by address; those of the fork if absent. The map must not change afterwards. */
   readonly precompiles?: ReadonlyMap<Address, Precompile>
+  /** Those whose addresses are warm from the start, where that is not `precompiles`. */
+  readonly warmPrecompiles?: ReadonlyMap<Address, Precompile>
   /**
    * Called every few million gas of a long run; may throw to give it up (a call's time limit). What it
    * throws leaves `call` after the world was turned back to where the message began.
@@ -66,6 +68,8 @@ export function createEvm(options: EvmOptions): Evm {
     block,
     blockWords: wordsOf(options),
     precompiles,
+    warmPrecompiles:
+      options.warmPrecompiles === undefined ? precompiles : keyed(options.warmPrecompiles),
     tracer,
     pulse,
   }

@@ -87,6 +87,8 @@ export interface Setting {
   /** Words of the block in the order of the engine's context, from the third on. */
   readonly blockWords: Uint8Array
   readonly precompiles: ReadonlyMap<AddressKey, Precompile>
+  /** Mostly the same. */
+  readonly warmPrecompiles: ReadonlyMap<AddressKey, Precompile>
   readonly tracer: Tracer | undefined
   readonly pulse: (() => void) | undefined
 }
@@ -641,7 +643,7 @@ export function createMachine(fork: Fork): Machine {
   }
 
   function firstAccessGas(of: Account, cold: number): number {
-    return world.warm(of) || setting.precompiles.has(of.key) ? 0 : cold
+    return world.warm(of) || setting.warmPrecompiles.has(of.key) ? 0 : cold
   }
 
   function hostBalance(word: number): number {

@@ -1,6 +1,7 @@
 /** What a simulated call asks, what it may replace in state and block, and how it can end. */
 
 import type { Address, Hash } from '@vellum/evm'
+import type { Withdrawal } from './block.ts'
 import type { AccessListEntry, Authorization } from './transaction.ts'
 
 /** A transaction as a caller sketches it; what is left out takes the value said here. */
@@ -52,6 +53,9 @@ export interface BlockOverrides {
   readonly difficulty?: bigint
   readonly baseFeePerGas?: bigint
   readonly blobBaseFee?: bigint
+  /** Two that only a simulated block has; a call has no use for them. */
+  readonly parentBeaconBlockRoot?: Hash
+  readonly withdrawals?: readonly Withdrawal[]
 }
 
 /** How a simulated execution ended. */

@@ -16,6 +16,7 @@ import type {
 import { LedgerError } from './error.ts'
 import { GAS_PER_BLOB } from './fees.ts'
 import { openReplay, type Replay, type ReplayPorts } from './replay.ts'
+import { type BlockSimulation, type BlocksQuery, simulateBlocks } from './simulate-blocks.ts'
 import {
   type Attempt,
   prepareSimulation,
@@ -51,6 +52,8 @@ export interface CallSimulator {
   trace(query: SimulationQuery, watch: TransactionWatch): void
   /** A block of the chain, to be run once more and watched: see `openReplay`. */
   openReplay(number: number): Replay
+  /** Blocks that never were: see `simulateBlocks`. */
+  simulateBlocks(query: BlocksQuery): BlockSimulation
 }
 
 const TRANSFER_GAS = 21_000n
@@ -107,6 +110,7 @@ export function createSimulator(
       }
     },
     openReplay: (number) => openReplay(number, ports),
+    simulateBlocks: (query) => simulateBlocks(query, ports, limits),
   }
 }
 

@@ -25,6 +25,8 @@ export type LedgerErrorCode =
   | 'LEDGER_FEE_TOO_LOW'
   | 'LEDGER_NONCE_TOO_LOW'
   | 'LEDGER_NONCE_TOO_HIGH'
+  /** The sender's nonce has its highest value: it can send nothing more. */
+  | 'LEDGER_SENDER_NONCE'
   | 'LEDGER_INSUFFICIENT_FUNDS'
   | 'LEDGER_SENDER_HAS_CODE'
   | 'LEDGER_RECEIPT_INVALID'
@@ -53,6 +55,10 @@ export type LedgerErrorCode =
   | 'LEDGER_OVERRIDE_INVALID'
   /** A run that was to leave no trace, and took too long. */
   | 'LEDGER_SIMULATION_TIME'
+  /** Simulated blocks that are too many, or whose numbers or times do not rise. */
+  | 'LEDGER_SIMULATION_BLOCKS'
+  | 'LEDGER_SIMULATION_NUMBER'
+  | 'LEDGER_SIMULATION_TIMESTAMP'
   /** A query for logs that would look at more than it may; the message is for who asked. */
   | 'LEDGER_LOG_QUERY_LIMIT'
   /** No block at this height yet. */

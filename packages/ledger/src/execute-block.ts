@@ -56,9 +56,15 @@ export type BlockEnvironment = Pick<
 
 export interface BlockExecutionPorts {
   readonly reader: WorldReader
+  /** What earlier blocks, which are nowhere else, made of the reader's state. */
+  readonly world?: World
+  /** Wei a blob gas, where it is not what the header says. */
+  readonly blobBaseFee?: bigint | undefined
   readonly crypto: SenderRecovery
   /** Native contracts of the block's fork; the machine's own if absent. */
   readonly precompiles?: ReadonlyMap<Address, Precompile>
+  /** As of the machine: those that are warm, where that is not all of them. */
+  readonly warmPrecompiles?: ReadonlyMap<Address, Precompile>
   /** Hash of an earlier block, at most 256 back. */
   readonly blockHash: (number: number) => Hash
   /** As of the machine: called now and then in a long run, and may throw to end it. */
@@ -81,6 +87,12 @@ export interface BlockExecution {
    * @throws LedgerError if the transaction is not valid here; the block can go on without it
    */
   add(tx: SignedTransaction, tracer?: Tracer): TransactionResult
+  /** The same for a transaction that is run by other rules: `run` does it on the context's world. */
+  include(
+    tx: SignedTransaction,
+    run: (context: ExecutionContext) => TransactionResult,
+    tracer?: Tracer,
+  ): TransactionResult
   finish(withdrawals: readonly Withdrawal[] | undefined, ommers?: readonly Header[]): BlockOutcome
 }
 
@@ -119,10 +131,11 @@ export function beginBlock(
   ports: BlockExecutionPorts,
 ): BlockExecution {
   const { fork, chainId, blobSchedule } = rules
-  const world = createWorld(ports.reader)
+  const world = ports.world ?? createWorld(ports.reader)
   const baseFee = header.baseFeePerGas ?? 0n
   const blobFee =
-    header.excessBlobGas === undefined ? 0n : blobBaseFee(header.excessBlobGas, blobSchedule)
+    ports.blobBaseFee ??
+    (header.excessBlobGas === undefined ? 0n : blobBaseFee(header.excessBlobGas, blobSchedule))
   const block: BlockContext = {
     coinbase: header.coinbase,
     number: header.number,
@@ -134,7 +147,7 @@ export function beginBlock(
     blobBaseFee: blobFee,
     blockHash: ports.blockHash,
   }
-  const { precompiles, pulse } = ports
+  const { precompiles, warmPrecompiles, pulse } = ports
   const rootOf = isAtLeast(fork, 'byzantium') ? undefined : ports.rootOf
   const setting = {
     fork,
@@ -142,6 +155,7 @@ export function beginBlock(
     block,
     world,
     ...(precompiles === undefined ? {} : { precompiles }),
+    ...(warmPrecompiles === undefined ? {} : { warmPrecompiles }),
     ...(pulse === undefined ? {} : { pulse }),
   }
   const evm = createEvm(setting)
@@ -170,30 +184,35 @@ export function beginBlock(
     systemCall(context, HISTORY_STORAGE, hexToBytes(header.parentHash))
   }
 
+  const include: BlockExecution['include'] = (tx, run, tracer) => {
+    const result = run(
+      tracer === undefined ? context : { ...context, evm: createEvm({ ...setting, tracer }) },
+    )
+    gasUsed += result.gasUsed
+    blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
+    const bloom = bloomOfLogs(result.logs)
+    mergeBloom(logsBloom, bloom)
+    const receipt: Receipt = {
+      type: tx.type,
+      status: rootOf === undefined ? result.status : rootOf(world.changes()),
+      cumulativeGasUsed: gasUsed,
+      logsBloom: bloom,
+      logs: result.logs,
+    }
+    receipts.push(receipt)
+    encodedReceipts.push(encodeReceipt(receipt))
+    return result
+  }
+
   return {
     world,
     context,
     gasLeft: () => header.gasLimit - gasUsed,
     add: (tx, tracer) => {
       const left = { gas: header.gasLimit - gasUsed, blobGas: blobGasLimit - blobGasUsed }
-      const traced =
-        tracer === undefined ? context : { ...context, evm: createEvm({ ...setting, tracer }) }
-      const result = executeTransaction(tx, traced, left)
-      gasUsed += result.gasUsed
-      blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
-      const bloom = bloomOfLogs(result.logs)
-      mergeBloom(logsBloom, bloom)
-      const receipt: Receipt = {
-        type: tx.type,
-        status: rootOf === undefined ? result.status : rootOf(world.changes()),
-        cumulativeGasUsed: gasUsed,
-        logsBloom: bloom,
-        logs: result.logs,
-      }
-      receipts.push(receipt)
-      encodedReceipts.push(encodeReceipt(receipt))
-      return result
+      return include(tx, (running) => executeTransaction(tx, running, left), tracer)
     },
+    include,
     finish: (withdrawals, ommers = []) => {
       if (rules.consensus === 'stake') payRewards(world, header, ommers, fork)
       for (const { address, amount } of withdrawals ?? []) {

@@ -170,6 +170,15 @@ export {
   type Verdict,
 } from './seal.ts'
 export {
+  type BlockRequest,
+  type BlockSimulation,
+  type BlocksQuery,
+  SIMULATED_BLOCKS_MAX,
+  type SimulatedBlock,
+  type SimulatedCall,
+  type SimulatedLog,
+} from './simulate-blocks.ts'
+export {
   SIMULATION_LIMITS,
   type SimulationLimits,
   type SimulatorPorts,

@@ -47,8 +47,8 @@ export interface LogRange {
 
 export interface LogLookup {
   readonly from: number
-  /** Offsets from `from` of blocks that may have the key, ascending. @throws LedgerError LEDGER_STORE_DAMAGED */
-  offsets(key: LogKey): number[]
+  /** As `LogSection.offsets`. @throws LedgerError LEDGER_STORE_DAMAGED */
+  offsets(key: LogKey, among?: readonly number[]): number[]
   /** Told when a record could not be used: the section is made again. */
   lose(): void
 }
@@ -160,7 +160,7 @@ export async function openLogIndex(options: LogIndexOptions): Promise<LogIndex> 
     let record: Uint8Array | undefined
     return {
       from: stored.from,
-      offsets(key) {
+      offsets(key, among) {
         // Once it is being made again its records may be cut elsewhere.
         if (sections[sectionBefore(stored.from)] !== stored) throw lost(stored)
         const wanted = recordIndex(key, stored.bits)
@@ -168,7 +168,7 @@ export async function openLogIndex(options: LogIndexOptions): Promise<LogIndex> 
           record = store.mustRead(recordKey(stored.from, wanted), 'a record of the index of logs')
           index = wanted
         }
-        return offsetsIn(record, key)
+        return offsetsIn(record, key, among)
       },
       lose() {
         const left = sections.filter(({ from }) => from !== stored.from)

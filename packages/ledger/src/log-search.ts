@@ -70,28 +70,28 @@ export function* searchLogs(
   let lookups = 0
   let reads = 0
 
+  /** Offsets in a section, from `low` to `high`, of blocks that may fit. */
   function* candidates(
     section: LogLookup,
     low: number,
     high: number,
-  ): Generator<undefined, number[]> {
-    let heights: number[] | undefined
+  ): Generator<undefined, readonly number[]> {
+    let offsets: readonly number[] | undefined
     for (const keys of wanted) {
-      const found: number[] = []
+      const found: number[][] = []
       for (const key of keys) {
         lookups += 1
         if (lookups > limits.lookupsMax) throw tooWide('questions to the index', limits.lookupsMax)
-        for (const offset of section.offsets(key)) {
-          const height = section.from + offset
-          if (height >= low && height <= high) found.push(height)
-        }
+        const some = section.offsets(key, offsets)
+        if (some.length > 0) found.push(some)
         if (lookups % STEP_LOOKUPS === 0) yield undefined
       }
-      const ascending = keys.length === 1 ? found : union(found)
-      heights = heights === undefined ? ascending : intersection(heights, ascending)
-      if (heights.length === 0) break
+      const all = found.length === 1 ? found[0]! : union(found)
+      offsets ??= all.filter((offset) => offset >= low && offset <= high)
+      if (offsets !== all && offsets.length > 0) offsets = found.length === 0 ? [] : offsets
+      if (offsets.length === 0) break
     }
-    return heights ?? []
+    return offsets ?? []
   }
 
   for (let height = from; height <= to; ) {

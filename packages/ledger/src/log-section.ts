@@ -38,8 +38,11 @@ export interface LogSection {
   add(key: LogKey): void
   /** The block that came next is complete. */
   endBlock(): void
-  /** Offsets from `from` of blocks that may have the key, ascending. */
-  offsets(key: LogKey): number[]
+  /**
+   * Offsets from `from` of blocks that may have the key, ascending.
+   * @param among ascending offsets: only these are asked for; undefined: all
+   */
+  offsets(key: LogKey, among?: readonly number[]): number[]
   /** Into 2^bits records it is cut. */
   bits(): number
   /** One of the records. @param index below 2^bits */
@@ -98,13 +101,14 @@ export function createLogSection(from: number, entriesMax: number = SECTION_ENTR
       blocks += 1
       if (blocks > OFFSETS_MAX) throw new Error('assertion: a section has at most 65,536 blocks')
     },
-    offsets(key) {
+    offsets(key, among) {
       const tag = tagOf(key)
       const found: number[] = []
       for (let entry = last[slotOf(key)]!; entry !== -1; entry = before[entry]!) {
         if (tags[entry] === tag && offsets[entry] !== found.at(-1)) found.push(offsets[entry]!)
       }
-      return found.reverse()
+      found.reverse()
+      return among === undefined ? found : commonOf(found, among)
     },
     bits() {
       const records = Math.ceil(count / RECORD_ENTRIES)
@@ -143,8 +147,9 @@ export function recordIndex(key: LogKey, bits: number): number {
 /**
  * Offsets of blocks that may have the key, ascending, out of the record that would hold them.
  * @param record as `LogSection.record` made it; its checksum has been compared
+ * @param among as in `LogSection.offsets`
  */
-export function offsetsIn(record: Uint8Array, key: LogKey): number[] {
+export function offsetsIn(record: Uint8Array, key: LogKey, among?: readonly number[]): number[] {
   const tag = tagOf(key)
   let at = 0
   while (at < record.length) {
@@ -152,8 +157,10 @@ export function offsetsIn(record: Uint8Array, key: LogKey): number[] {
       ((record[at]! << 24) | (record[at + 1]! << 16) | (record[at + 2]! << 8) | record[at + 3]!) >>>
       0
     const size = readVarint(record, at + 4)
-    if (found === tag) return decodeOffsets(record, varintEnd, varintEnd + size)
-    at = varintEnd + size
+    const from = varintEnd
+    if (found === tag && among !== undefined) return keepOffsets(record, from, from + size, among)
+    if (found === tag) return decodeOffsets(record, from, from + size)
+    at = from + size
   }
   return []
 }
@@ -193,6 +200,42 @@ function decodeOffsets(bytes: Uint8Array, from: number, to: number): number[] {
     for (; more > 0; more--) offsets.push(next++)
   }
   return offsets
+}
+
+/** The offsets that are among others, without making a list of all: a common key is in most blocks. */
+function keepOffsets(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  among: readonly number[],
+): number[] {
+  const kept: number[] = []
+  let next = 0
+  let i = 0
+  for (let at = from; at < to && i < among.length; ) {
+    const head = readVarint(bytes, at)
+    at = varintEnd
+    next += head >>> 1
+    const first = next++
+    if ((head & 1) === 1) {
+      next += readVarint(bytes, at) + 1
+      at = varintEnd
+    }
+    while (i < among.length && among[i]! < first) i++
+    for (; i < among.length && among[i]! < next; i++) kept.push(among[i]!)
+  }
+  return kept
+}
+
+/** What two ascending lists share. */
+function commonOf(left: readonly number[], right: readonly number[]): number[] {
+  const both: number[] = []
+  let i = 0
+  for (const each of left) {
+    while (i < right.length && right[i]! < each) i++
+    if (right[i] === each) both.push(each)
+  }
+  return both
 }
 
 function pushVarint(out: number[], value: number): void {

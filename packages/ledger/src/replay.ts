@@ -1,12 +1,12 @@
 /** A block of the chain run once more, transaction by transaction, to be watched. */
 
-import { type WorldReader, ZERO_HASH } from '@vellum/evm'
+import { ZERO_HASH } from '@vellum/evm'
 import type { SealedBlock } from './chain.ts'
 import { LedgerError } from './error.ts'
 import type { TransactionResult } from './execute.ts'
 import { beginBlock } from './execute-block.ts'
 import { precompilesFor, type SimulatorPorts, TIME_IS_UP } from './simulation.ts'
-import type { StateView } from './state-view.ts'
+import { readerThrough } from './state-view.ts'
 import { authoritiesOf, type TransactionWatch } from './transaction-watch.ts'
 
 export interface ReplayPorts extends SimulatorPorts {
@@ -40,7 +40,7 @@ export function openReplay(number: number, ports: ReplayPorts): Replay {
   let state = ports.stateAt(number - 1)
   let deadlineMs = Number.POSITIVE_INFINITY
   const execution = beginBlock(header, rules, {
-    reader: readerOf(() => state),
+    reader: readerThrough(() => state),
     crypto: ports.crypto,
     precompiles,
     blockHash: (height) => ports.header(height)?.hash ?? ZERO_HASH,
@@ -79,14 +79,4 @@ export function openReplay(number: number, ports: ReplayPorts): Replay {
   }
 
   return { block, next }
-}
-
-/** A reader that always asks the view of the moment. */
-function readerOf(state: () => StateView): WorldReader {
-  return {
-    account: (address) => state().reader.account(address),
-    storage: (address, slot) => state().reader.storage(address, slot),
-    hasStorage: (address) => state().reader.hasStorage(address),
-    code: (codeHash) => state().reader.code(codeHash),
-  }
 }

@@ -178,6 +178,8 @@ export function prepareSimulation(
       block,
       world,
       precompiles,
+      // One that moved takes its name along, and not that it is known to all (as go-ethereum).
+      warmPrecompiles: native,
       pulse,
       ...(tracer === undefined ? {} : { tracer }),
     })
@@ -308,7 +310,8 @@ function assertStartable(
   }
 }
 
-function overrideAccounts(world: World, overrides: StateOverrides): void {
+/** Outside a transaction of the world. */
+export function overrideAccounts(world: World, overrides: StateOverrides): void {
   for (const [address, override] of overrides) {
     const { nonce, balance, code, state, stateDiff } = override
     if (nonce !== undefined) world.setNonce(address, nonce)
@@ -320,7 +323,7 @@ function overrideAccounts(world: World, overrides: StateOverrides): void {
 }
 
 /** An overridden account is an ordinary one; its native contract moves, or goes (as go-ethereum). */
-function movePrecompiles(
+export function movePrecompiles(
   original: ReadonlyMap<Address, Precompile>,
   overrides: StateOverrides,
 ): ReadonlyMap<Address, Precompile> {

@@ -1,6 +1,13 @@
 /** States for reading: accounts, slots, code and proofs at one root. */
 
-import { type Address, bytesToBigInt, type Hash, NO_BYTES, type WorldReader } from '@vellum/evm'
+import {
+  type Address,
+  bytesToBigInt,
+  type Hash,
+  NO_BYTES,
+  type WorldChanges,
+  type WorldReader,
+} from '@vellum/evm'
 import { type Account, decodeAccount } from './account.ts'
 import { decodeRlp, rlpBytes } from './rlp.ts'
 import type { StateDiff } from './state-diff.ts'
@@ -33,6 +40,18 @@ export interface StateView {
   code(address: Address): Uint8Array
   /** @throws LedgerError LEDGER_TRIE_NODE_MISSING if the disk lost a node */
   prove(address: Address, slots: readonly Hash[]): StateProof
+  /** Root of what these changes would make of this state. */
+  rootAfter(changes: WorldChanges): Hash
+}
+
+/** A reader that asks the view of the moment. */
+export function readerThrough(view: () => StateView): WorldReader {
+  return {
+    account: (address) => view().reader.account(address),
+    storage: (address, slot) => view().reader.storage(address, slot),
+    hasStorage: (address) => view().reader.hasStorage(address),
+    code: (codeHash) => view().reader.code(codeHash),
+  }
 }
 
 /** A reader that also knows where in the tries an account stands. */
@@ -63,6 +82,7 @@ export function createView(root: Hash, reader: StoredReader, tries: () => TrieSt
       const accountProof = proveTrie(trie, placeOf(address))
       return { address, account: found, accountProof, storage }
     },
+    rootAfter: ({ accounts }) => applyChanges(tries(), accounts).trie.root,
   }
 }
 

@@ -76,6 +76,7 @@ function stateOf(accounts: Readonly<Record<Address, Account>>): StateView {
     prove: () => {
       throw new Error('nothing is proved here')
     },
+    rootAfter: () => EMPTY_ROOT,
   }
 }
 

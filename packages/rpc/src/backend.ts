@@ -13,6 +13,8 @@ import type { Address, Hash } from '@vellum/evm'
 import type {
   AccessListOutcome,
   BlockLogs,
+  BlockSimulation,
+  BlocksQuery,
   CallOutcome,
   EstimateOutcome,
   Header,
@@ -167,4 +169,9 @@ export interface Simulator {
    * @throws LedgerError LEDGER_BLOCK_UNKNOWN, LEDGER_BLOCK_PRUNED or LEDGER_STATE_PRUNED
    */
   openReplay(number: number): Replay
+  /**
+   * Blocks that never were, made one after another.
+   * @throws LedgerError LEDGER_SIMULATION_BLOCKS, _NUMBER or _TIMESTAMP
+   */
+  simulateBlocks(query: BlocksQuery): BlockSimulation
 }

@@ -1,7 +1,13 @@
 /** What a client may say of a simulated call, and of the state and block that it is to meet. */
 
 import { type Address, equalBytes, type Hash } from '@vellum/evm'
-import type { AccountOverride, BlockOverrides, CallRequest, StateOverrides } from '@vellum/ledger'
+import type {
+  AccountOverride,
+  BlockOverrides,
+  CallRequest,
+  StateOverrides,
+  Withdrawal,
+} from '@vellum/ledger'
 import { invalidParams } from './error.ts'
 import type { RpcLimits } from './limits.ts'
 import {
@@ -84,18 +90,13 @@ function parseAccess(
 
 function parseAuthorization(value: unknown): NonNullable<CallRequest['authorizationList']>[number] {
   const record = parseRecord(value)
-  const wanted = <T>(name: string, parse: (value: unknown) => T): T => {
-    const found = member(record, name, parse)
-    if (found === undefined) throw invalidParams(`${name} is missing`)
-    return found
-  }
   return {
-    chainId: wanted('chainId', parseUint256),
-    address: wanted('address', parseAddress),
-    nonce: wanted('nonce', parseUint64),
-    yParity: Number(wanted('yParity', quantityOf(8))),
-    r: wanted('r', parseUint256),
-    s: wanted('s', parseUint256),
+    chainId: wanted(record, 'chainId', parseUint256),
+    address: wanted(record, 'address', parseAddress),
+    nonce: wanted(record, 'nonce', parseUint64),
+    yParity: Number(wanted(record, 'yParity', quantityOf(8))),
+    r: wanted(record, 'r', parseUint256),
+    s: wanted(record, 's', parseUint256),
   }
 }
 
@@ -142,7 +143,7 @@ function parseSlots(value: unknown, limits: RpcLimits): ReadonlyMap<Hash, bigint
 }
 
 /** Names as go-ethereum has them, with the older ones of each. */
-export function parseBlockOverrides(value: unknown): BlockOverrides {
+export function parseBlockOverrides(value: unknown, limits: RpcLimits): BlockOverrides {
   const record = parseRecord(value)
   return present<BlockOverrides>({
     number: member(record, 'number', parseUint64),
@@ -155,7 +156,30 @@ export function parseBlockOverrides(value: unknown): BlockOverrides {
     baseFeePerGas:
       member(record, 'baseFeePerGas', parseUint256) ?? member(record, 'baseFee', parseUint256),
     blobBaseFee: member(record, 'blobBaseFee', parseUint256),
+    parentBeaconBlockRoot: member(record, 'beaconRoot', parseHash),
+    withdrawals: member(record, 'withdrawals', listOf(parseWithdrawal, limits.overridesMax)),
   })
+}
+
+export function parseWithdrawal(value: unknown): Withdrawal {
+  const record = parseRecord(value)
+  return {
+    index: wanted(record, 'index', parseUint64),
+    validatorIndex: wanted(record, 'validatorIndex', parseUint64),
+    address: wanted(record, 'address', parseAddress),
+    amount: wanted(record, 'amount', parseUint64),
+  }
+}
+
+/** A member that may not be left out. */
+function wanted<T>(
+  record: Readonly<Record<string, unknown>>,
+  name: string,
+  parse: (value: unknown) => T,
+): T {
+  const found = member(record, name, parse)
+  if (found === undefined) throw invalidParams(`${name} is missing`)
+  return found
 }
 
 /** The object without members that are undefined, for types whose optional members must be absent. */

@@ -20,6 +20,10 @@ export const LIMIT_EXCEEDED = -32005
 export const METHOD_NOT_ENABLED = -32604
 /** As Besu: the caller's token does not grant the method. */
 export const UNAUTHORISED = -40100
+/** Of a call inside a simulation: the machine stopped it. */
+export const VM_ERROR = -32015
+/** Of a simulation: more blocks than it may have. */
+export const TOO_MANY_BLOCKS = -38026
 /** EIP-7966: the transaction is in the pool, but the time to wait for its receipt is over. */
 export const RECEIPT_TIMEOUT = 4
 /** As go-ethereum: the call ran and reverted; `data` is what it reverted with. */
@@ -76,10 +80,39 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
   LEDGER_TRANSACTION_TOO_LARGE: 'oversized data',
   LEDGER_SENDER_HAS_CODE: 'sender not an eoa',
   LEDGER_OVERRIDE_INVALID: 'invalid override',
+  LEDGER_SENDER_NONCE: 'nonce has max value',
   LEDGER_SIMULATION_TIME: 'execution timeout',
+  LEDGER_SIMULATION_BLOCKS: 'too many blocks',
+  LEDGER_SIMULATION_NUMBER: 'block numbers must be in order',
+  LEDGER_SIMULATION_TIMESTAMP: 'block timestamps must be in order',
   LEDGER_BLOCK_UNKNOWN: 'header not found',
   LEDGER_BLOCK_PRUNED: 'pruned history unavailable',
   LEDGER_STATE_PRUNED: 'historical state is not available: it was pruned',
+}
+
+/** Codes of `eth_simulateV1` in execution-apis for what the others of its kind are -32000. */
+const SIMULATION_CODES: Readonly<Partial<Record<LedgerErrorCode, number>>> = {
+  LEDGER_NONCE_TOO_LOW: -38010,
+  LEDGER_NONCE_TOO_HIGH: -38011,
+  LEDGER_FEE_TOO_LOW: -38012,
+  LEDGER_INTRINSIC_GAS: -38013,
+  LEDGER_INSUFFICIENT_FUNDS: -38014,
+  LEDGER_GAS_LIMIT: -38015,
+  LEDGER_SIMULATION_NUMBER: -38020,
+  LEDGER_SIMULATION_TIMESTAMP: -38021,
+  LEDGER_INITCODE_SIZE: -38025,
+  LEDGER_SIMULATION_BLOCKS: TOO_MANY_BLOCKS,
+  LEDGER_TRANSACTION_INVALID: INVALID_PARAMS,
+  LEDGER_SENDER_NONCE: INTERNAL_ERROR,
+  LEDGER_SIMULATION_TIME: -32016,
+}
+
+/** The same as the client of a simulation hears it. Other errors stay as they are. */
+export function ofSimulation(error: unknown): unknown {
+  const known = toRpcError(error)
+  if (known === undefined || !(error instanceof LedgerError)) return error
+  const code = SIMULATION_CODES[error.code]
+  return code === undefined ? known : new RpcError(code, known.message)
 }
 
 /** Facts of a refusal that a caller may see. */

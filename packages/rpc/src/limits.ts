@@ -53,6 +53,8 @@ export interface RpcLimits {
   readonly subscriptionsMax: number
   /** Accounts, and slots of an account, that a simulation may override. */
   readonly overridesMax: number
+  /** Calls in one block of a simulation. */
+  readonly simulatedCallsMax: number
   /** Milliseconds that watching one transaction may take. */
   readonly traceMsMax: number
   /** The same for all transactions of a block together, without the turns of others. */
@@ -90,6 +92,7 @@ export const RPC_LIMITS: RpcLimits = {
   subscriptionsPerConnectionMax: 32,
   subscriptionsMax: 4_096,
   overridesMax: 1_024,
+  simulatedCallsMax: 1_000,
   traceMsMax: 5_000,
   traceBlockMsMax: 20_000,
   receiptWaitMsMax: 30_000,

@@ -12,6 +12,7 @@ import { type LogPorts, logMethods } from './methods/log.ts'
 import { modulesMethod, nodeMethods } from './methods/node.ts'
 import { poolMethods } from './methods/pool.ts'
 import { qbftMethods } from './methods/qbft.ts'
+import { simulateMethods } from './methods/simulate.ts'
 import { stateMethods } from './methods/state.ts'
 import { subscriptionMethods } from './methods/subscription.ts'
 import { type TransactionPorts, transactionMethods } from './methods/transaction.ts'
@@ -42,6 +43,7 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...feeMethods(backend, limits, ports),
     ...callMethods(backend, limits),
     ...debugMethods(backend, limits, ports),
+    ...simulateMethods(backend, limits, ports),
     ...logMethods(backend, limits, ports),
     ...subscriptionMethods(backend, limits, ports),
     ...poolMethods(backend, limits),

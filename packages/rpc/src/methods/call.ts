@@ -30,7 +30,7 @@ export function callMethods({ chain, simulator, node }: Backend, limits: RpcLimi
     required((value) => parseCallRequest(value, limits, node.chainId)),
     defaulting(parseBlock, LATEST),
     optional((value) => parseStateOverrides(value, limits)),
-    optional(parseBlockOverrides),
+    optional((value) => parseBlockOverrides(value, limits)),
   ] as const
 
   function query(

@@ -143,7 +143,7 @@ function parseCallTrace(value: unknown, limits: RpcLimits) {
   const record = parseRecord(value)
   return {
     stateOverrides: member(record, 'stateOverrides', (each) => parseStateOverrides(each, limits)),
-    blockOverrides: member(record, 'blockOverrides', parseBlockOverrides),
+    blockOverrides: member(record, 'blockOverrides', (each) => parseBlockOverrides(each, limits)),
     trace: parseTraceConfig(value),
   }
 }
