@@ -87,8 +87,7 @@ export function* searchLogs(
         if (lookups % STEP_LOOKUPS === 0) yield undefined
       }
       const all = found.length === 1 ? found[0]! : union(found)
-      offsets ??= all.filter((offset) => offset >= low && offset <= high)
-      if (offsets !== all && offsets.length > 0) offsets = found.length === 0 ? [] : offsets
+      offsets = offsets ? all : all.filter((offset) => offset >= low && offset <= high)
       if (offsets.length === 0) break
     }
     return offsets ?? []
@@ -106,19 +105,20 @@ export function* searchLogs(
       }
       continue
     }
-    let heights: number[]
+    const { section } = range
+    let offsets: readonly number[]
     try {
-      heights = yield* candidates(range.section, height, end)
+      offsets = yield* candidates(section, height - section.from, end - section.from)
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== 'LEDGER_STORE_DAMAGED') throw error
       // The next look at this range finds no index, until the section is made again.
-      range.section.lose()
+      section.lose()
       continue
     }
-    for (const each of heights) {
+    for (const offset of offsets) {
       reads += 1
       if (reads > limits.readsMax) throw tooWide('blocks that may fit', limits.readsMax)
-      yield logsOf(each, matcher)
+      yield logsOf(section.from + offset, matcher)
     }
     yield undefined
     height = end + 1
@@ -139,19 +139,8 @@ function keysOf({ addresses, topics }: LogCriteria): LogKey[][] {
   return wanted.length === 0 ? [[ANY_LOG]] : wanted
 }
 
-function union(heights: readonly number[]): number[] {
-  return [...new Set(heights)].sort((a, b) => a - b)
-}
-
-/** Both ascending. */
-function intersection(left: readonly number[], right: readonly number[]): number[] {
-  const both: number[] = []
-  let i = 0
-  for (const height of left) {
-    while (i < right.length && right[i]! < height) i++
-    if (right[i] === height) both.push(height)
-  }
-  return both
+function union(lists: readonly (readonly number[])[]): number[] {
+  return [...new Set(lists.flat())].sort((a, b) => a - b)
 }
 
 function tooWide(what: string, limit: number): LedgerError {
