@@ -5,7 +5,16 @@
  */
 
 import type { Address } from '@vellum/evm'
-import { OPERATOR_METHODS } from '@vellum/rpc'
+import {
+  CHAIN_NAME,
+  GUARDED_NAMESPACES,
+  isGuarded,
+  isProxy,
+  RPC_LIMITS,
+  type RpcLimits,
+  SERVER_LIMITS,
+  type ServerLimits,
+} from '@vellum/rpc'
 import { NodeError } from './error.ts'
 import { VALIDATORS_MIN } from './vote-guard.ts'
 
@@ -56,19 +65,32 @@ export interface NodeConfig {
     /** Addresses of further nodes that are let in; the chain's validators always are. */
     readonly members: readonly Address[]
   }
+  /** The chains of this process, of which `/` of the RPC server is the first. One, today. */
+  readonly chains: readonly ChainConfig[]
   readonly rpc: {
     readonly host: string
     /** TCP port; 0 lets the system choose. */
     readonly port: number
     /** Values of the Host header that are served beside `localhost` and IP addresses; `*`: any. */
     readonly allowedHosts: readonly string[]
-    /** Origins whose pages may call; empty: none. */
+    /** Origins whose pages may call and open WebSockets; empty: none. */
     readonly corsOrigins: readonly string[]
     /**
-     * Methods for the operator (`OPERATOR_METHODS`) that are served; undefined: all of them where only
-     * this machine can reach the server, none elsewhere.
+     * Guarded methods, or namespaces of them, that are served without a token; undefined: all of them
+     * where only this machine can reach the server and no tokens are used, none elsewhere.
      */
     readonly operatorMethods: readonly string[] | undefined
+    /** Whether connections may become WebSockets. */
+    readonly webSockets: boolean
+    /** File with the secret of tokens, 32 bytes in hex; undefined: there are none. */
+    readonly jwtSecretFile: string | undefined
+    /** Nothing is answered without a token. */
+    readonly tokenRequired: boolean
+    /** Proxies whose X-Forwarded-For is believed: addresses, or networks such as `10.0.0.0/8`. */
+    readonly trustedProxies: readonly string[]
+    /** Files in PEM; undefined: no TLS. */
+    readonly tls: TlsConfig | undefined
+    readonly limits: RpcLimits & ServerLimits
   }
   /** GET /metrics, /liveness and /readiness. */
   readonly metrics: {
@@ -106,6 +128,18 @@ export interface NodeConfig {
   readonly logLevel: LogLevel
 }
 
+export interface ChainConfig {
+  /** Served at `/chain/<name>`. */
+  readonly name: string
+}
+
+export interface TlsConfig {
+  readonly certificateFile: string
+  readonly keyFile: string
+  /** Authorities of clients' certificates; given, every client must have one. */
+  readonly clientAuthoritiesFile: string | undefined
+}
+
 /** `archive` keeps every state, `pruned` those near the head. */
 export type StateMode = 'archive' | 'pruned'
 
@@ -119,6 +153,18 @@ const SYNC_MODES: readonly SyncMode[] = ['full', 'snapshot']
 const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug']
 
 const HOUR_MS = 3_600_000
+
+/** Most of those limits for which 1,000 times the default would be too much for the program. */
+const LIMITS_MOST: Readonly<Record<string, number>> = {
+  bodyBytesMax: 134_217_728,
+  headBytesMax: 1_048_576,
+  responseCharsMax: 268_435_456,
+  depthMax: 256,
+  connectionsMax: 65_536,
+  webSocketsMax: 65_536,
+}
+/** Limits that may be 0, which means none. */
+const LIMITS_FROM_ZERO: readonly string[] = ['tokensPerSecond']
 
 /** Default of `sync.snapshotDistance`: so many blocks are executed in a few minutes at most. */
 export const SNAPSHOT_DISTANCE = 1_024
@@ -139,6 +185,9 @@ type Field<T> = (reader: Reader) => T
 export function parseConfig(raw: unknown): NodeConfig {
   const complaints: string[] = []
   const config = CONFIG({ path: '', value: raw, complaints })
+  if (config.rpc.tokenRequired && config.rpc.jwtSecretFile === undefined) {
+    complaints.push('rpc.tokenRequired needs rpc.jwtSecretFile')
+  }
   if (complaints.length > 0) {
     throw new NodeError(
       'NODE_CONFIG_INVALID',
@@ -178,12 +227,25 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     bootnodes: list(),
     members: addresses(),
   }),
+  chains: chains(),
   rpc: section<NodeConfig['rpc']>({
     host: text('127.0.0.1'),
     port: withDefault(8545, whole(0, 65_535)),
     allowedHosts: list(),
     corsOrigins: list(),
-    operatorMethods: optional(listOf(OPERATOR_METHODS)),
+    operatorMethods: optional(guardedMethods()),
+    webSockets: withDefault(true, flag()),
+    jwtSecretFile: optional(text()),
+    tokenRequired: withDefault(false, flag()),
+    trustedProxies: proxies(),
+    tls: optional(
+      section<TlsConfig>({
+        certificateFile: text(),
+        keyFile: text(),
+        clientAuthoritiesFile: optional(text()),
+      }),
+    ),
+    limits: limits({ ...RPC_LIMITS, ...SERVER_LIMITS }),
   }),
   metrics: section<NodeConfig['metrics']>({
     enabled: withDefault(true, flag()),
@@ -284,16 +346,59 @@ function addresses(): Field<readonly Address[]> {
   }
 }
 
-function listOf(words: readonly string[]): Field<readonly string[]> {
+/** A list of texts of one kind. @param kind what each must be, in words */
+function listOf(isOne: (text: string) => boolean, kind: string): Field<readonly string[]> {
   return (reader) => {
     const texts = list()(reader)
-    const unknown = texts.filter((each) => !words.includes(each))
-    if (unknown.length > 0) {
-      reader.complaints.push(
-        `${reader.path} may hold ${words.join(', ')}, not ${shown(unknown[0])}`,
-      )
+    const wrong = texts.find((each) => !isOne(each))
+    if (wrong !== undefined) {
+      reader.complaints.push(`${reader.path} may hold ${kind}, not ${shown(wrong)}`)
     }
     return texts
+  }
+}
+
+function guardedMethods(): Field<readonly string[]> {
+  const namespaces = GUARDED_NAMESPACES.join(', ')
+  return listOf(
+    (name) => isGuarded(name) || GUARDED_NAMESPACES.includes(name),
+    `${namespaces} and guarded methods`,
+  )
+}
+
+function proxies(): Field<readonly string[]> {
+  return listOf(isProxy, 'addresses and networks such as 10.0.0.0/8')
+}
+
+/** A limit is a whole number from 1 to 1,000 times its default, unless it is named above. */
+function limits<T extends { readonly [Name in keyof T]: number }>(defaults: T): Field<T> {
+  const fields = Object.entries<number>(defaults).map(([name, value]) => {
+    const least = LIMITS_FROM_ZERO.includes(name) ? 0 : 1
+    const most = LIMITS_MOST[name] ?? Math.min(value * 1_000, 2 ** 31 - 1)
+    return [name, withDefault(value, whole(least, most))]
+  })
+  return section<T>(Object.fromEntries(fields))
+}
+
+function chains(): Field<readonly ChainConfig[]> {
+  const chain = section<ChainConfig>({ name: withDefault('main', chainName()) })
+  return ({ path, value, complaints }) => {
+    if (value === undefined) return [{ name: 'main' }]
+    if (Array.isArray(value) && value.length === 1) {
+      return value.map((each, i) => chain({ path: `${path}.${i}`, value: each, complaints }))
+    }
+    complaints.push(`${path} must be a list of one chain, not ${shown(value)}`)
+    return []
+  }
+}
+
+function chainName(): Field<string> {
+  return (reader) => {
+    const name = text()(reader)
+    if (name !== '' && !CHAIN_NAME.test(name)) {
+      reader.complaints.push(`${reader.path} must be 1 to 32 of a-z, 0-9 and -, not ${shown(name)}`)
+    }
+    return name
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { quorum } from '@vellum/consensus'
 import type { Measure } from '@vellum/ledger'
-import type { AnsweredCall } from '@vellum/rpc'
+import type { AnsweredCall, RefusalReason, RpcServer } from '@vellum/rpc'
 import { progressOf } from './backend.ts'
 import { type Readiness, readiness } from './health.ts'
 import { type Metrics, STEP_SECONDS } from './metrics.ts'
@@ -151,6 +151,41 @@ export function createRpcMetrics(metrics: Metrics): (call: AnsweredCall) => void
   return ({ method, durationMs, code }) => {
     durations(method).observe(durationMs / 1_000)
     if (code !== undefined) errors(String(code)).add()
+  }
+}
+
+export interface RpcServerMetrics {
+  onSubscriptions(count: number): void
+  onRefused(reason: RefusalReason): void
+  attach(server: Pick<RpcServer, 'connections' | 'webSockets'>): void
+}
+
+/** Readings of the RPC server, whose connections are counted from `attach` on. */
+export function createRpcServerMetrics(metrics: Metrics): RpcServerMetrics {
+  let server: Pick<RpcServer, 'connections' | 'webSockets'> | undefined
+  let subscriptions = 0
+  metrics.gauges('vellum_rpc_connections', 'Connections of clients, by kind.', 'kind', () => {
+    if (server === undefined) return []
+    const { connections, webSockets } = server
+    return [
+      ['http', connections - webSockets],
+      ['websocket', webSockets],
+    ]
+  })
+  metrics.gauge('vellum_rpc_subscriptions', 'Subscriptions of all clients.', () => subscriptions)
+  const refused = metrics.counters(
+    'vellum_rpc_refused_total',
+    'Clients that were not served, by reason: address, places, host, origin, token, rate, slow.',
+    'reason',
+  )
+  return {
+    onSubscriptions: (count) => {
+      subscriptions = count
+    },
+    onRefused: (reason) => refused(reason).add(),
+    attach: (given) => {
+      server = given
+    },
   }
 }
 

@@ -38,7 +38,7 @@ describe('parseConfig', () => {
       '  state must be an object, not []',
       '  blocks.periodMs must be a whole number from 0 to 3600000, not 1.5',
       '  blocks.heartbeatMs must be a whole number from 0 to 86400000, not "1m"',
-      '  rpc.hots is not known; known here: host, port, allowedHosts, corsOrigins, operatorMethods',
+      '  rpc.hots is not known; known here: host, port, allowedHosts, corsOrigins, operatorMethods, webSockets, jwtSecretFile, tokenRequired, trustedProxies, tls, limits',
       '  rpc.port must be a whole number from 0 to 65535, not 70000',
       '  logLevel must be one of error, warn, info, debug, not "loud"',
     ])

@@ -41,6 +41,38 @@ export interface Backend {
   readonly simulator: Simulator
   /** undefined on a chain that is not sealed by QBFT. */
   readonly consensus?: ConsensusPort | undefined
+  /** undefined: `admin_` methods do not exist. */
+  readonly admin?: AdminPort | undefined
+}
+
+/** What a node tells its operator. */
+export interface AdminPort {
+  node(): OwnFacts
+  /** Those connected now. */
+  peers(): readonly PeerFacts[]
+}
+
+export interface OwnFacts {
+  /** undefined: a node without peers. */
+  readonly peerId: string | undefined
+  readonly name: string
+  /** Where peers reach this node, as multiaddrs. */
+  readonly listen: readonly string[]
+  /** Of the key that seals blocks; undefined: there is none. */
+  readonly validator: Address | undefined
+}
+
+export interface PeerFacts {
+  readonly peerId: string
+  readonly address: Address
+  /** The other end of the connection, as a multiaddr. */
+  readonly remote: string
+  readonly direction: 'inbound' | 'outbound'
+  /** As it told last; undefined before it did. */
+  readonly name?: string
+  readonly height?: number
+  /** Milliseconds since then. */
+  readonly heardMs?: number
 }
 
 /** How the chain is agreed on. */

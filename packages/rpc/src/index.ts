@@ -1,11 +1,13 @@
 export {
   type Caller,
   GUARDED_NAMESPACES,
+  isGuarded,
   OPERATOR_METHODS,
   type RefusalReason,
   type Subscriber,
 } from './access.ts'
 export type {
+  AdminPort,
   Backend,
   BlockFees,
   ChainReader,

@@ -4,6 +4,7 @@ import type { Backend } from './backend.ts'
 import { createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 import { RPC_LIMITS, type RpcLimits } from './limits.ts'
 import type { Method } from './method.ts'
+import { adminMethods } from './methods/admin.ts'
 import { blockMethods } from './methods/block.ts'
 import { callMethods } from './methods/call.ts'
 import { debugMethods } from './methods/debug.ts'
@@ -49,6 +50,7 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...poolMethods(backend, limits),
     ...(backend.consensus ? qbftMethods(backend.chain, backend.consensus, limits) : []),
     ...(backend.consensus ? vellumMethods(backend.consensus) : []),
+    ...(backend.admin ? adminMethods(backend, backend.admin) : []),
   ]
   const { operatorMethods, operatorCallers } = options
   return createDispatch({

@@ -4,10 +4,15 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { NodeError } from '../error.ts'
 
-/** Fields that hold paths, by section; the first stands outside of all. */
-const PATHS: readonly (readonly [section: string | undefined, fields: readonly string[]])[] = [
-  [undefined, ['dataDir', 'genesisFile']],
-  ['validator', ['keystore', 'passwordFile', 'votesFile']],
+/** Fields that hold paths, by section and section within it; the first stand outside of all. */
+const PATHS: readonly (readonly [sections: readonly string[], fields: readonly string[]])[] = [
+  [[], ['dataDir', 'genesisFile']],
+  [['validator'], ['keystore', 'passwordFile', 'votesFile']],
+  [['rpc'], ['jwtSecretFile']],
+  [
+    ['rpc', 'tls'],
+    ['certificateFile', 'keyFile', 'clientAuthoritiesFile'],
+  ],
 ]
 
 /**
@@ -30,8 +35,9 @@ export function readConfigFile(path: string): Record<string, unknown> {
     throw new NodeError('NODE_CONFIG_INVALID', `${path} must hold a JSON object`, { path })
   }
   const folder = dirname(resolve(path))
-  for (const [section, fields] of PATHS) {
-    const object = section === undefined ? json : json[section]
+  for (const [sections, fields] of PATHS) {
+    let object: unknown = json
+    for (const name of sections) object = isObject(object) ? object[name] : undefined
     if (!isObject(object)) continue
     for (const field of fields) {
       const value = object[field]

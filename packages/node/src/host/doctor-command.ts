@@ -58,7 +58,7 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
 
 function urlOf({ rpc }: NodeConfig): string {
   const host = rpc.host === '0.0.0.0' || rpc.host === '::' ? '127.0.0.1' : rpc.host
-  return `http://${host.includes(':') ? `[${host}]` : host}:${rpc.port}`
+  return `${rpc.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${rpc.port}`
 }
 
 async function askNode(url: string): Promise<DoctorFacts['node']> {

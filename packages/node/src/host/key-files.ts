@@ -98,10 +98,11 @@ export function listKeys(directory: string): KeyFile[] {
 }
 
 /**
- * The text of a keystore file, whose rights must keep others out.
+ * The text of a file with a secret, whose rights must keep others out.
+ * @param what the file is, in words
  * @throws NodeError NODE_FILE_INVALID
  */
-export function readKeyFile(path: string): string {
+export function readKeyFile(path: string, what = 'the keystore'): string {
   let text: string
   let mode: number
   try {
@@ -110,7 +111,7 @@ export function readKeyFile(path: string): string {
   } catch (cause) {
     throw new NodeError(
       'NODE_FILE_INVALID',
-      `the keystore ${path} cannot be read: ${(cause as Error).message}`,
+      `${what} ${path} cannot be read: ${(cause as Error).message}`,
       { path },
       { cause },
     )
@@ -118,7 +119,7 @@ export function readKeyFile(path: string): string {
   if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
     throw new NodeError(
       'NODE_FILE_INVALID',
-      `others can read the keystore ${path}; run \`chmod 600 ${path}\``,
+      `others can read ${what} ${path}; run \`chmod 600 ${path}\``,
       { path, mode: mode & 0o777 },
     )
   }

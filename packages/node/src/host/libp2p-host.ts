@@ -61,8 +61,18 @@ export interface Libp2pHost {
   stop(): Promise<void>
   /** Where this node is reached, with `/p2p/<id>`; none before it listens. */
   listenAddresses(): string[]
+  /** Connections to peers of any chain. */
+  connections(): readonly PeerConnection[]
   /** A chain's view of this host; once for each chain. */
   open(genesisHash: Hash): Transport
+}
+
+export interface PeerConnection {
+  readonly peer: PeerAddress
+  readonly peerId: string
+  /** The other end, as a multiaddr. */
+  readonly remote: string
+  readonly direction: 'inbound' | 'outbound'
 }
 
 /** @throws NodeError NODE_CONFIG_INVALID for addresses that are none */
@@ -210,6 +220,12 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       await libp2p.stop()
     },
     listenAddresses: () => libp2p.getMultiaddrs().map((each) => each.toString()),
+    connections: () =>
+      libp2p.getConnections().flatMap(({ remotePeer, remoteAddr, direction }) => {
+        const peer = addressOfPeerId(remotePeer)
+        if (peer === undefined) return []
+        return [{ peer, peerId: remotePeer.toString(), remote: remoteAddr.toString(), direction }]
+      }),
     open: (genesisHash) => {
       if (chains.has(genesisHash)) throw new Error(`the chain ${genesisHash} is open already`)
       const network = createChainNetwork(

@@ -1,22 +1,19 @@
 /** `vellum node`: a node with its RPC server and its peers, until it is told to stop or cannot go on. */
 
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { addressOfPublicKey, decodeExtraData, type Genesis } from '@vellum/ledger'
-import { createRpc, OPERATOR_METHODS, type RpcServer, startServer } from '@vellum/rpc'
+import type { RpcServer } from '@vellum/rpc'
 import type { NodeConfig } from '../config.ts'
 import { DEV_CHAIN_ID, devValidatorKey } from '../dev-chain.ts'
-import { NodeError } from '../error.ts'
-import type { Logger } from '../ports.ts'
 import { type CommandPorts, copyGenesis } from './chain-commands.ts'
 import { genesisPath } from './data-directory.ts'
 import { devAccountLines } from './dev-lines.ts'
 import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
 import { decryptKeystore } from './keystore.ts'
 import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
-import { systemClock, systemTimers } from './machine.ts'
 import type { MetricsServer } from './metrics-server.ts'
+import { serveRpc } from './rpc-server.ts'
 import { loadSystemCrypto } from './system.ts'
 import { VERSION } from './version.ts'
 
@@ -43,7 +40,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
   let metrics: MetricsServer | undefined
   try {
     metrics = await local.observation.serve(config.metrics, log.child('metrics'))
-    server = await serve(local, config, log.child('rpc'))
+    server = await serveRpc(local, config, log.child('rpc'))
   } catch (error) {
     await metrics?.stop()
     await local.close()
@@ -122,53 +119,6 @@ async function loadValidatorKey(ports: NodePorts): Promise<Uint8Array | undefine
   }
 }
 
-/** True if only this machine can reach the address. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-}
-
-async function serve(
-  { node, observation }: LocalNode,
-  { rpc }: NodeConfig,
-  log: Logger,
-): Promise<RpcServer> {
-  const dispatch = createRpc({
-    backend: node.backend,
-    ports: {
-      nowMs: () => systemClock.elapsed(),
-      nextTurn: () => new Promise((turn) => setImmediate(turn)),
-      onInternalError: (error, method) => {
-        const { message, stack } = error as Error
-        log.error('a method failed', { method, message, stack })
-      },
-      randomBytes: (size) => randomBytes(size),
-      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
-      onAnswered: observation.onAnswered,
-    },
-    operatorMethods: rpc.operatorMethods ?? (isLoopback(rpc.host) ? OPERATOR_METHODS : []),
-  })
-  try {
-    return await startServer({
-      port: rpc.port,
-      address: rpc.host,
-      route: (path) => (path === '/' ? dispatch : undefined),
-      hosts: ['localhost', ...rpc.allowedHosts],
-      origins: rpc.corsOrigins,
-    })
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string }
-    const where = `${rpc.host}:${rpc.port}`
-    throw new NodeError(
-      'NODE_PORT_TAKEN',
-      code === 'EADDRINUSE'
-        ? `${where} is in use by another program; stop that one, or choose another port with --port (0: any free one)`
-        : `cannot listen on ${where}: ${message}; choose others with --host and --port`,
-      { host: rpc.host, port: rpc.port, code },
-      { cause },
-    )
-  }
-}
-
 /** Resolves at the first signal to stop; the second ends the process at once. */
 export function stopSignal(): Promise<'stop'> {
   return new Promise((settle) => {
@@ -196,7 +146,8 @@ interface BannerFacts {
 function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
   const { config, server, isDev, openedMs } = facts
   const { chain } = local.node
-  const url = `http://${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`
+  const scheme = config.rpc.tls === undefined ? 'http' : 'https'
+  const url = `${scheme}://${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`
   const { retainedBlocks } = local
   const states = retainedBlocks === undefined ? 'all kept (archive)' : `last ${retainedBlocks} kept`
   const { periodMs, heartbeatMs } = config.blocks

@@ -1,6 +1,6 @@
 /** What watches a node of this process: its metrics, and the server that tells them and its health. */
 
-import type { AnsweredCall } from '@vellum/rpc'
+import type { AnsweredCall, RefusalReason, RpcServer } from '@vellum/rpc'
 import type { NodeConfig } from '../config.ts'
 import { createConsensusMetrics } from '../consensus-metrics.ts'
 import { NodeError } from '../error.ts'
@@ -8,6 +8,7 @@ import { createMetrics } from '../metrics.ts'
 import {
   createBlockMeasure,
   createRpcMetrics,
+  createRpcServerMetrics,
   type ObservedNode,
   readinessOf,
   registerNodeMetrics,
@@ -21,6 +22,12 @@ export interface Observation {
   readonly ports: Pick<NodePorts, 'observer' | 'measure'>
   /** For `createRpc`. */
   readonly onAnswered: (call: AnsweredCall) => void
+  /** For `createRpc`: how many subscriptions there are. */
+  readonly onSubscriptions: (count: number) => void
+  /** For `startServer`. */
+  readonly onRefused: (reason: RefusalReason) => void
+  /** The RPC server listens: its readings are taken from now on. */
+  attachRpc(server: Pick<RpcServer, 'connections' | 'webSockets'>): void
   /** The node exists now: its readings are registered. */
   attach(observed: Omit<ObservedNode, 'clock'>, info: ProcessInfo): void
   /**
@@ -41,12 +48,16 @@ export function createObservation(clock: Clock): Observation {
   const observer = createConsensusMetrics(metrics, clock)
   const measure = createBlockMeasure(metrics, clock)
   const onAnswered = createRpcMetrics(metrics)
+  const rpcServer = createRpcServerMetrics(metrics)
   let observed: ObservedNode | undefined
   let failure: string | undefined
   let stopSampling: (() => void) | undefined
   return {
     ports: { observer, measure },
     onAnswered,
+    onSubscriptions: rpcServer.onSubscriptions,
+    onRefused: rpcServer.onRefused,
+    attachRpc: rpcServer.attach,
     attach: (given, info) => {
       observed = { ...given, clock }
       registerNodeMetrics(metrics, observed)

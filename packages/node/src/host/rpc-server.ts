@@ -1,0 +1,140 @@
+/** The RPC server of a node: its chains, who may reach them and with what, as the configuration says. */
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import {
+  createRoutes,
+  createRpc,
+  GUARDED_NAMESPACES,
+  OPERATOR_METHODS,
+  type RpcServer,
+  type ServerTls,
+  startServer,
+} from '@vellum/rpc'
+import type { NodeConfig } from '../config.ts'
+import { NodeError } from '../error.ts'
+import type { Logger } from '../ports.ts'
+import { createAdminPort } from './admin-port.ts'
+import { readKeyFile } from './key-files.ts'
+import type { LocalNode } from './local-node.ts'
+import { systemClock, systemTimers } from './machine.ts'
+import { createTokenReader, readTokenSecret } from './rpc-tokens.ts'
+
+/** @throws NodeError NODE_PORT_TAKEN; NODE_FILE_INVALID for a certificate, key or secret */
+export async function serveRpc(
+  local: LocalNode,
+  config: NodeConfig,
+  log: Logger,
+): Promise<RpcServer> {
+  const { rpc } = config
+  const { node, observation } = local
+  const dispatch = createRpc({
+    backend: { ...node.backend, admin: createAdminPort(local) },
+    ports: {
+      nowMs: () => systemClock.elapsed(),
+      nextTurn: () => new Promise((turn) => setImmediate(turn)),
+      onInternalError: (error, method) => {
+        const { message, stack } = error as Error
+        log.error('a method failed', { method, message, stack })
+      },
+      randomBytes: (size) => randomBytes(size),
+      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
+      onAnswered: observation.onAnswered,
+      onSubscriptions: observation.onSubscriptions,
+    },
+    limits: rpc.limits,
+    ...operatorRule(rpc),
+  })
+  const secret = rpc.jwtSecretFile === undefined ? undefined : readTokenSecret(rpc.jwtSecretFile)
+  const tls = rpc.tls && readTls(rpc.tls)
+  try {
+    const server = await startServer({
+      port: rpc.port,
+      address: rpc.host,
+      route: createRoutes(config.chains.map(({ name }) => ({ name, dispatch }))),
+      hosts: ['localhost', ...rpc.allowedHosts],
+      origins: rpc.corsOrigins,
+      webSockets: rpc.webSockets,
+      tls,
+      trustedProxies: rpc.trustedProxies,
+      authenticate: secret && createTokenReader(secret, () => systemClock.now() / 1_000),
+      isTokenRequired: rpc.tokenRequired,
+      onRefused: observation.onRefused,
+      limits: rpc.limits,
+    })
+    observation.attachRpc(server)
+    return server
+  } catch (cause) {
+    throw startFailure(rpc, cause)
+  }
+}
+
+/** Guarded methods without a token: as configured, or for programs of this machine. */
+function operatorRule(rpc: NodeConfig['rpc']): {
+  operatorMethods: readonly string[]
+  operatorCallers: 'everybody' | 'direct'
+} {
+  if (rpc.operatorMethods !== undefined) {
+    return { operatorMethods: rpc.operatorMethods, operatorCallers: 'everybody' }
+  }
+  const isOpen = isLoopback(rpc.host) && rpc.jwtSecretFile === undefined
+  return {
+    operatorMethods: isOpen ? [...GUARDED_NAMESPACES, ...OPERATOR_METHODS] : [],
+    operatorCallers: 'direct',
+  }
+}
+
+/** True if only this machine can reach the address. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function readTls(tls: NonNullable<NodeConfig['rpc']['tls']>): ServerTls {
+  const { certificateFile, keyFile, clientAuthoritiesFile } = tls
+  return {
+    certificate: readPem(certificateFile),
+    key: readKeyFile(keyFile, 'the key'),
+    clientAuthorities: clientAuthoritiesFile && readPem(clientAuthoritiesFile),
+  }
+}
+
+function readPem(path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new NodeError(
+      'NODE_FILE_INVALID',
+      `${path} cannot be read: ${message}`,
+      { path },
+      { cause },
+    )
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new NodeError('NODE_FILE_INVALID', `${path} holds no certificate in PEM`, { path })
+  }
+  return text
+}
+
+function startFailure({ host, port, tls }: NodeConfig['rpc'], cause: unknown): NodeError {
+  const { code, message } = cause as { code?: string; message: string }
+  // OpenSSL has its own codes, of which there are many; the system's are those of sockets.
+  if (tls !== undefined && code?.startsWith('ERR_')) {
+    return new NodeError(
+      'NODE_FILE_INVALID',
+      `${tls.certificateFile} and ${tls.keyFile} are no certificate and its key: ${message}`,
+      { code },
+      { cause },
+    )
+  }
+  const where = `${host}:${port}`
+  return new NodeError(
+    'NODE_PORT_TAKEN',
+    code === 'EADDRINUSE'
+      ? `${where} is in use by another program; stop that one, or choose another port with --port (0: any free one)`
+      : `cannot listen on ${where}: ${message}; choose others with --host and --port`,
+    { host, port, code },
+    { cause },
+  )
+}
