@@ -10,7 +10,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { foldersNamed, isRecord } from './files.ts'
 import { type AnswerSchemas, loadAnswerSchemas } from './openrpc.ts'
-import { CHANGES, type Change } from './rpc-changes.ts'
+import { assertAnswer } from './rpc-answer.ts'
+import { CHANGES } from './rpc-changes.ts'
 import { type ServedChain, serveChain } from './served-chain.ts'
 import type { Case, Suite, SuiteOptions } from './suite.ts'
 
@@ -106,75 +107,6 @@ function createPlayer(
       await exchange(script)
     },
   }
-}
-
-/** @throws Error at the first place that differs; or if a change is listed which is none */
-function assertAnswer(answer: unknown, expected: unknown, change: Change | undefined): void {
-  const difference = differenceAt('', answer, expected)
-  if (change === undefined) {
-    if (difference !== undefined) throw new Error(difference)
-    return
-  }
-  if (difference === undefined) throw new Error('listed as changed, but it is not')
-  if ('outcome' in change) {
-    const { id, jsonrpc } = expected as { id: unknown; jsonrpc: unknown }
-    const other = differenceAt('', withoutWords(answer), { id, jsonrpc, ...change.outcome })
-    if (other !== undefined) throw new Error(other)
-    return
-  }
-  const without = (value: unknown): unknown => withoutFields(value, change.fields)
-  const left = differenceAt('', without(answer), without(expected))
-  if (left !== undefined) throw new Error(left)
-}
-
-/** Where and how two JSON values differ; words of errors do not count where both have them. */
-export function differenceAt(path: string, found: unknown, expected: unknown): string | undefined {
-  if (Array.isArray(found) && Array.isArray(expected)) {
-    if (found.length !== expected.length) {
-      return `${path}: ${found.length} items, expected ${expected.length}`
-    }
-    return firstOf(expected, (each, i) => differenceAt(`${path}[${i}]`, found[i], each))
-  }
-  if (isRecord(found) && isRecord(expected)) {
-    const isError = path.endsWith('.error')
-    const keys = new Set([...Object.keys(expected), ...Object.keys(found)])
-    return firstOf([...keys], (key) =>
-      isError && key === 'message' && key in found && key in expected
-        ? undefined
-        : differenceAt(`${path}.${key}`, found[key], expected[key]),
-    )
-  }
-  if (found === expected) return undefined
-  return `${path}: ${shown(found)}, expected ${shown(expected)}`
-}
-
-function firstOf<T>(
-  items: readonly T[],
-  find: (item: T, index: number) => string | undefined,
-): string | undefined {
-  for (const [i, item] of items.entries()) {
-    const found = find(item, i)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-function withoutWords(answer: unknown): unknown {
-  if (!isRecord(answer) || !isRecord(answer.error)) return answer
-  const { message: _, ...facts } = answer.error
-  return { ...answer, error: facts }
-}
-
-const SHOWN_CHARS = 200
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_CHARS)
-}
-
-function withoutFields(value: unknown, fields: readonly string[]): unknown {
-  return JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
-    fields.includes(key) ? undefined : inner,
-  )
 }
 
 function readScripts(folder: string): Script[] {

@@ -9,6 +9,7 @@ import {
   type Fork,
   type Hash,
   hexToBytes,
+  isAtLeast,
   keccak256Hex,
   ZERO_ADDRESS,
   ZERO_HASH,
@@ -42,6 +43,15 @@ import { curve } from './curve.ts'
 
 /** Name of a fork in the tests, and ours. */
 export const TEST_FORKS: Readonly<Record<string, Fork>> = {
+  Frontier: 'frontier',
+  Homestead: 'homestead',
+  EIP150: 'tangerineWhistle',
+  EIP158: 'spuriousDragon',
+  Byzantium: 'byzantium',
+  Constantinople: 'constantinople',
+  ConstantinopleFix: 'petersburg',
+  Istanbul: 'istanbul',
+  Berlin: 'berlin',
   London: 'london',
   Merge: 'paris',
   Paris: 'paris',
@@ -107,7 +117,7 @@ export function runStateCase(test: StateTest, forkName: string, expected: PostCa
   let logs: readonly Log[] = []
   let refused: LedgerError | undefined
   try {
-    const tx = transactionOf(test.transaction, expected)
+    const tx = transactionOf(test.transaction, expected, fork)
     const context = contextOf(test.env, fork, schedule, world)
     logs = executeTransaction(tx, context, {
       gas: number(test.env.currentGasLimit),
@@ -232,20 +242,24 @@ function scheduleOf(test: StateTest, forkName: string, fork: Fork): BlobSchedule
 }
 
 /** The signed bytes where the test has them; else its fields, signed here. */
-function transactionOf(template: TransactionTemplate, expected: PostCase): SignedTransaction {
+function transactionOf(
+  template: TransactionTemplate,
+  expected: PostCase,
+  fork: Fork,
+): SignedTransaction {
   if (expected.txbytes !== undefined && expected.txbytes !== '0x') {
     const tx = recoverSender(decodeTransaction(hexToBytes(expected.txbytes)), curve)
-    if (expected.expectException === undefined) assertSameFields(tx, template, expected)
+    if (expected.expectException === undefined) assertSameFields(tx, template, expected, fork)
     return tx
   }
   return signTransaction(
-    fieldsOf(template, expected),
+    fieldsOf(template, expected, fork),
     hexToBytes(template.secretKey ?? '0x'),
     curve,
   )
 }
 
-function fieldsOf(template: TransactionTemplate, { indexes }: PostCase): Transaction {
+function fieldsOf(template: TransactionTemplate, { indexes }: PostCase, fork: Fork): Transaction {
   const list = template.accessLists?.[indexes.data]
   const type = template.authorizationList
     ? 4
@@ -259,7 +273,8 @@ function fieldsOf(template: TransactionTemplate, { indexes }: PostCase): Transac
   const price = number(template.gasPrice)
   return {
     type,
-    chainId: CHAIN_ID,
+    // EIP-155.
+    chainId: isAtLeast(fork, 'spuriousDragon') ? CHAIN_ID : undefined,
     nonce: number(template.nonce),
     gasLimit: number(template.gasLimit[indexes.gas]),
     maxFeePerGas: template.maxFeePerGas === undefined ? price : number(template.maxFeePerGas),
@@ -293,8 +308,9 @@ function assertSameFields(
   tx: SignedTransaction,
   template: TransactionTemplate,
   expected: PostCase,
+  fork: Fork,
 ): void {
-  const fields = fieldsOf(template, expected)
+  const fields = fieldsOf(template, expected, fork)
   const same =
     tx.nonce === fields.nonce &&
     tx.gasLimit === fields.gasLimit &&

@@ -1,6 +1,7 @@
 /** All suites, by the names that the command line takes. */
 
 import { suite as basic } from './basic.ts'
+import { suite as besuJsonRpc } from './besu-jsonrpc.ts'
 import { suite as blocks } from './blocks.ts'
 import { suite as ethers } from './ethers.ts'
 import { suite as keystore } from './keystore.ts'
@@ -27,4 +28,5 @@ export const SUITES: readonly Suite[] = [
   keystore,
   qbft,
   rpc,
+  besuJsonRpc,
 ]

@@ -3,7 +3,7 @@
 import { FORKS, type Fork, hexToBytes } from '@vellum/evm'
 import {
   assertTransactionRules,
-  decodeTransaction,
+  decodeBlockTransaction,
   encodeTransaction,
   intrinsicGas,
   LedgerError,
@@ -19,7 +19,12 @@ export const suite: Suite = { name: 'transactions', sample: 120, cases }
 
 /** The chain of these tests. */
 const CHAIN_ID = 1n
-const UPSTREAM_NAMES: Readonly<Record<string, Fork>> = { Merge: 'paris' }
+const UPSTREAM_NAMES: Readonly<Record<string, Fork>> = {
+  EIP150: 'tangerineWhistle',
+  EIP158: 'spuriousDragon',
+  ConstantinopleFix: 'petersburg',
+  Merge: 'paris',
+}
 
 function* cases({ path, fork: only }: SuiteOptions): Iterable<Case> {
   for (const { path: file, name, test } of namedTests(path, 'TransactionTests')) {
@@ -53,7 +58,7 @@ function runCase(txbytes: string, result: Record<string, unknown>, fork: Fork): 
 
 /** All checks that need no state. */
 function check(bytes: Uint8Array, fork: Fork): SignedTransaction {
-  const transaction = recoverSender(decodeTransaction(bytes), curve)
+  const transaction = recoverSender(decodeBlockTransaction(bytes), curve)
   if (transaction.chainId !== undefined && transaction.chainId !== CHAIN_ID) {
     throw new LedgerError('LEDGER_CHAIN_ID', 'the transaction is for another chain')
   }

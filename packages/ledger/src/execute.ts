@@ -22,12 +22,7 @@ import {
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import { type BlobSchedule, GAS_PER_BLOB } from './fees.ts'
-import {
-  isHighSignature,
-  recoverAuthority,
-  type SenderRecovery,
-  type SignedTransaction,
-} from './transaction.ts'
+import { recoverAuthority, type SenderRecovery, type SignedTransaction } from './transaction.ts'
 import { assertTransactionRules, intrinsicGas } from './transaction-rules.ts'
 
 /** What a block lends to its transactions. One for all of them. */
@@ -179,9 +174,6 @@ function assertExecutable(tx: SignedTransaction, context: ExecutionContext, left
     })
   }
   assertTransactionRules(tx, fork)
-  if (isHighSignature(tx.signature) && isAtLeast(fork, 'homestead')) {
-    throw new LedgerError('LEDGER_SIGNATURE_INVALID', 's is high (EIP-2)', { hash: tx.hash })
-  }
   if (tx.gasLimit > left.gas) {
     throw new LedgerError('LEDGER_GAS_LIMIT', 'the gas limit is above what the block has left', {
       gasLimit: tx.gasLimit,

@@ -226,6 +226,7 @@ export {
   type Authorization,
   authorizationHash,
   type BlobSidecar,
+  decodeBlockTransaction,
   decodePooledBlobTransaction,
   decodeTransaction,
   encodeTransaction,

@@ -3,7 +3,7 @@
 import { type Fork, isAtLeast } from '@vellum/evm'
 import { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 import { BLOBS_PER_TRANSACTION_MAX } from './fees.ts'
-import type { Transaction } from './transaction.ts'
+import { isHighSignature, type Transaction, type UnrecoveredTransaction } from './transaction.ts'
 
 const TRANSACTION_GAS = 21_000n
 /** EIP-2: from Homestead on. */
@@ -59,17 +59,25 @@ export function intrinsicGas(
 
 /**
  * Checks what the fork asks of a transaction, whatever the state and the block.
- * @throws LedgerError LEDGER_TRANSACTION_TYPE_UNSUPPORTED, LEDGER_CHAIN_ID, LEDGER_INTRINSIC_GAS,
+ * @throws LedgerError LEDGER_TRANSACTION_TYPE_UNSUPPORTED, LEDGER_CHAIN_ID,
+ *   LEDGER_SIGNATURE_INVALID, LEDGER_INTRINSIC_GAS,
  *   LEDGER_INITCODE_SIZE, LEDGER_GAS_LIMIT (EIP-7825), LEDGER_BLOB_LIMIT or
  *   LEDGER_TRANSACTION_INVALID
  */
-export function assertTransactionRules(transaction: Transaction, fork: Fork): void {
+export function assertTransactionRules(
+  transaction: Transaction | UnrecoveredTransaction,
+  fork: Fork,
+): void {
   const { type, to, data, gasLimit, maxFeePerGas, blobVersionedHashes } = transaction
   if (!isAtLeast(fork, SINCE[type])) {
     throw refused('LEDGER_TRANSACTION_TYPE_UNSUPPORTED', `${fork} has no type ${type}`, { type })
   }
   if (type === 0 && transaction.chainId !== undefined && !isAtLeast(fork, 'spuriousDragon')) {
     throw refused('LEDGER_CHAIN_ID', `${fork} has no chain ids in signatures (EIP-155)`, {})
+  }
+  const isSigned = 'signature' in transaction
+  if (isSigned && isHighSignature(transaction.signature) && isAtLeast(fork, 'homestead')) {
+    throw refused('LEDGER_SIGNATURE_INVALID', 's is above half the order of the curve (EIP-2)', {})
   }
   if (transaction.maxPriorityFeePerGas > maxFeePerGas) {
     throw refused('LEDGER_TRANSACTION_INVALID', 'maxPriorityFeePerGas exceeds maxFeePerGas', {})

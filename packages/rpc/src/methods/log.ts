@@ -25,7 +25,6 @@ import {
   parseBoolean,
   parseHash,
   parseRecord,
-  quantityOf,
   required,
 } from '../parse.ts'
 import { beginTurn, type TurnPorts } from '../turn.ts'
@@ -106,7 +105,8 @@ export function logMethods(backend: Backend, limits: RpcLimits, ports: LogPorts)
   /** Heights as far as they are known now; tags of the head stay open. */
   function parseLogQuery(value: unknown, bounds: RpcLimits): LogQuery {
     const record = parseRecord(value)
-    const hash = member(record, 'blockHash', parseHash)
+    // go-ethereum, and so its clients, take the name in any case.
+    const hash = member(record, 'blockHash', parseHash) ?? member(record, 'blockhash', parseHash)
     const from = member(record, 'fromBlock', parseBlockNumber)
     const to = member(record, 'toBlock', parseBlockNumber)
     const criteria = parseCriteria(record, bounds)
@@ -167,7 +167,13 @@ function parseTopic(value: unknown, limits: RpcLimits): readonly Hash[] {
   return choices.includes(null) ? [] : choices.map(parseHash)
 }
 
-/** A filter's id in the one form in which it was given out. */
+/** Hex digits of an id, at most; those given out have 32. */
+const FILTER_ID_DIGITS_MAX = 64
+
+/** A filter's id: any hex text, which names a filter only in the form in which it was given out. */
 function parseFilterId(value: unknown): string {
-  return `0x${quantityOf(128)(value).toString(16)}`
+  if (typeof value === 'string' && FILTER_ID.test(value)) return value.toLowerCase()
+  throw invalidParams('a filter id must be a hex string of at most 64 digits')
 }
+
+const FILTER_ID = new RegExp(`^0x[0-9a-f]{1,${FILTER_ID_DIGITS_MAX}}$`, 'i')
