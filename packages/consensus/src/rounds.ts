@@ -194,8 +194,9 @@ export function uponBlockChecked(turn: Turn, event: Event & { type: 'blockChecke
   if (checking === undefined || checking.payload.block.digest !== digest) return
   if (verdict.ok) return accept(turn, checking)
   reject(turn, { from: checking.author, message: checking }, 'block is not valid')
-  // Nothing can come of this round: no need to wait for its end.
-  nextRound(turn, round)
+  // Nothing can come of this round: no need to wait for its end. But more than f proposers are not all
+  // liars: something else is wrong, such as the clocks, and haste would only use rounds up.
+  if (round <= faultsTolerated(state.validators.length)) nextRound(turn, round)
 }
 
 /** Spec: QBFT L1 `UponRoundTimeout`. */

@@ -261,8 +261,8 @@ export type SignedCommit = Signed<CommitPayload>
 
 /** Every size and window that peers could stretch (qbft.md §14). */
 export const CONSENSUS_LIMITS = {
-  /** Highest round, as Besu since 26.8: a higher one is refused unread. */
-  roundMax: 1_000,
+  /** Highest round: a higher one is refused unread. Two years of failing proposers at one height. */
+  roundMax: 1_000_000,
   /** Prepares and commits are kept for so many rounds above ours. */
   roundsAhead: 2,
   /** Prepares and commits are kept for so many heights above ours; what holds blocks for one. */

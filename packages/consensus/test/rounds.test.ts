@@ -573,4 +573,18 @@ describe('uponRoundChange', () => {
     expect(engine.state.round).toBe(2)
     expect(engine.self).toBe(c)
   })
+
+  test('when more proposers were refused than can be faulty, a round lasts as long as its timer', () => {
+    const engines = createEngines(4)
+    engines.isValid = () => false
+    engines.begin()
+    engines.deliver()
+    for (const engine of engines.all)
+      expect(engine.state).toMatchObject({ round: 2, isTimed: true })
+    // Whatever it was has passed: the next proposal is taken.
+    engines.isValid = () => true
+    for (const engine of engines.all) engines.fire(engine, 'round')
+    engines.deliver()
+    for (const { decided } of engines.all) expect(decided.map(roundIn)).toEqual([3])
+  })
 })

@@ -18,6 +18,16 @@ import { type Address, type Hash, hexToBytes } from '@vellum/evm'
 import { decodeExtraData, type ExtraData, encodeExtraData, type Header } from '@vellum/ledger'
 import type { AdversaryPorts } from './interference.ts'
 
+/** False for a block that an accomplice has spoiled so far that it has no variants. */
+export function hasExtraData({ header }: ProposedBlock): boolean {
+  try {
+    decodeExtraData(header.extraData)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The same block under another name: vanity means nothing, so it is as valid as the first. */
 export function variantOf(block: ProposedBlock, mark = 1): ProposedBlock {
   const vanity = decodeExtraData(block.header.extraData).vanity.slice()

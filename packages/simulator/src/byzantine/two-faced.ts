@@ -5,7 +5,14 @@
  */
 
 import type { Hash } from '@vellum/evm'
-import { commitOf, isOnOtherSide, prepareOf, proposalOf, variantOf } from './forgery.ts'
+import {
+  commitOf,
+  hasExtraData,
+  isOnOtherSide,
+  prepareOf,
+  proposalOf,
+  variantOf,
+} from './forgery.ts'
 import { type Behaviour, isOwn } from './interference.ts'
 
 export const twoFaced: Behaviour = (ports) => {
@@ -15,7 +22,7 @@ export const twoFaced: Behaviour = (ports) => {
     heard: (message) => {
       if (message.kind !== 'proposal' || !ports.accomplices.includes(message.author)) return
       const { block } = message.payload
-      twins.set(block.digest, variantOf(block).digest)
+      if (hasExtraData(block)) twins.set(block.digest, variantOf(block).digest)
     },
     consensus: ({ to, message, bytes }) => {
       if (!isOwn(ports, message)) return []
