@@ -17,6 +17,22 @@ interface BesuTest {
   readonly statusCode: number
 }
 
+/** Besu takes addresses without 0x, and nonces that are JSON numbers; go-ethereum and we do not. */
+function strictRequest(request: unknown): string {
+  return JSON.stringify(request, (key, value: unknown) => {
+    if (key === 'nonce' && typeof value === 'number') return `0x${value.toString(16)}`
+    if (typeof value === 'string' && BARE_ADDRESS.test(value)) return `0x${value}`
+    if (!isRecord(value)) return value
+    const named = Object.entries(value).map(([name, inner]) => [
+      BARE_ADDRESS.test(name) ? `0x${name}` : name,
+      inner,
+    ])
+    return Object.fromEntries(named)
+  })
+}
+
+const BARE_ADDRESS = /^[0-9a-fA-F]{40}$/
+
 const running = new Set<ServedChain>()
 
 export const suite: Suite = {
@@ -52,7 +68,7 @@ function* casesOf(chain: string, folder: string, files: ChainFiles): Iterable<Ca
       name,
       run: async () => {
         served ??= serve(files)
-        const { status, answer } = await (await served).post(JSON.stringify(tests.request))
+        const { status, answer } = await (await served).post(strictRequest(tests.request))
         assertAnswer(answer, tests.response, BESU_CHANGES[name])
         if (status !== tests.statusCode) throw new Error(`HTTP status ${status}`)
       },

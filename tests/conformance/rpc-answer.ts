@@ -1,7 +1,7 @@
 /** Compares an answer with the expected one as hive does: equal in depth, but for the words of errors. */
 
 import { isRecord } from './files.ts'
-import type { Change } from './rpc-changes.ts'
+import type { Change, Outcome } from './rpc-changes.ts'
 
 /** @throws Error at the first place that differs; or if a change is listed which is none */
 export function assertAnswer(answer: unknown, expected: unknown, change: Change | undefined): void {
@@ -11,15 +11,35 @@ export function assertAnswer(answer: unknown, expected: unknown, change: Change 
     return
   }
   if (difference === undefined) throw new Error('listed as changed, but it is not')
-  if ('outcome' in change) {
-    const { id, jsonrpc } = expected as { id: unknown; jsonrpc: unknown }
-    const other = differenceAt('', withoutWords(answer), { id, jsonrpc, ...change.outcome })
-    if (other !== undefined) throw new Error(other)
-    return
+  const other = otherwise(answer, expected, change)
+  if (other !== undefined) throw new Error(other)
+}
+
+/** What differs from the answer that the change asks for. */
+function otherwise(answer: unknown, expected: unknown, change: Change): string | undefined {
+  if ('outcome' in change) return outcomeDifference(answer, expected, change.outcome)
+  if ('outcomes' in change) {
+    if (!Array.isArray(answer) || !Array.isArray(expected)) return 'no batch is answered'
+    if (answer.length !== change.outcomes.length) return `${answer.length} answers in the batch`
+    return firstOf(change.outcomes, (outcome, i) =>
+      outcomeDifference(answer[i], expected[i], outcome),
+    )
+  }
+  if ('pattern' in change) {
+    const result = isRecord(answer) ? String(answer.result) : 'nothing'
+    return change.pattern.test(result) ? undefined : `.result: ${result}`
   }
   const without = (value: unknown): unknown => withoutFields(value, change.fields)
-  const left = differenceAt('', without(answer), without(expected))
-  if (left !== undefined) throw new Error(left)
+  return differenceAt('', without(answer), without(expected))
+}
+
+function outcomeDifference(
+  answer: unknown,
+  expected: unknown,
+  outcome: Outcome,
+): string | undefined {
+  const { id, jsonrpc } = expected as { id: unknown; jsonrpc: unknown }
+  return differenceAt('', withoutWords(answer), { id, jsonrpc, ...outcome })
 }
 
 /** Where and how two JSON values differ; words of errors do not count where both have them. */

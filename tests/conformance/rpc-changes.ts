@@ -8,8 +8,12 @@ export type Change =
   | { readonly reason: string; readonly fields: readonly string[] }
   /** This outcome instead. */
   | { readonly reason: string; readonly outcome: Outcome }
+  /** These outcomes of a batch instead. */
+  | { readonly reason: string; readonly outcomes: readonly Outcome[] }
+  /** A result of this form. */
+  | { readonly reason: string; readonly pattern: RegExp }
 
-type Outcome = { readonly result: unknown } | { readonly error: { readonly code: number } }
+export type Outcome = { readonly result: unknown } | { readonly error: { readonly code: number } }
 
 const TELLS_TIME: Change = {
   reason: 'transactions and logs have told the time of their block since 2025',

@@ -36,10 +36,10 @@ export interface PoolPorts {
   /** State at the head. */
   state(): StateView
   /**
-   * Whether transactions with blobs may wait. Where blocks are made they may not: nobody would keep
-   * their blobs.
+   * `foreign`: no block is made of what waits. Then transactions with blobs may wait, which nobody here
+   * would keep, and such that are bound to no chain. Default: `own`.
    */
-  readonly blobs?: 'refused' | 'taken'
+  readonly kind?: 'own' | 'foreign'
   /** Rules and gas limit of the block to come. */
   next(): { readonly rules: BlockRules; readonly gasLimit: bigint }
 }
@@ -148,7 +148,7 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
   /** What can be said without the sender's queue. */
   function assertAdmissible(tx: SignedTransaction): void {
     const { rules, gasLimit } = ports.next()
-    if (tx.type === 3 && ports.blobs !== 'taken') {
+    if (tx.type === 3 && ports.kind !== 'foreign') {
       throw new LedgerError(
         'LEDGER_BLOB_TRANSACTION_REFUSED',
         'this chain carries no blobs: send the data in a transaction of type 2',
@@ -166,7 +166,7 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
         expected: rules.chainId,
       })
     }
-    if (tx.chainId === undefined) {
+    if (tx.chainId === undefined && ports.kind !== 'foreign') {
       throw new LedgerError(
         'LEDGER_CHAIN_ID',
         'the transaction is not bound to a chain: sign it with a chain id (EIP-155)',

@@ -110,8 +110,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
 
   const pool = createPool({
     state: () => chain.state(),
-    // On a chain of other origin no block is made here, so that nobody waits for the blobs.
-    blobs: qbft === undefined ? 'taken' : 'refused',
+    kind: qbft === undefined ? 'foreign' : 'own',
     next: () => {
       const { number, timestamp, gasLimit } = chain.head().header
       return { rules: chain.rulesAt(number + 1, timestamp), gasLimit }
