@@ -7,6 +7,7 @@ const COLLECTION = fileURLToPath(new URL('../shared/conformance', import.meta.ur
 const NEEDS_COLLECTION = [
   'packages/rpc/test/compat.test.ts',
   'packages/rpc/test/methods.test.ts',
+  'packages/rpc/test/subscriptions.test.ts',
   'tests/fuzz-rpc.test.ts',
 ]
 const left = existsSync(COLLECTION) ? [] : NEEDS_COLLECTION
