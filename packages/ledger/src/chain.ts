@@ -33,6 +33,7 @@ import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { isRefusal, LedgerError } from './error.ts'
 import { type BlockOutcome, beginBlock } from './execute-block.ts'
+import { type ForkConfigs, forkConfigsAt } from './fork-config.ts'
 import { type Genesis, type GenesisAccount, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
 import type { KeyValue, Write } from './key-value.ts'
@@ -116,6 +117,8 @@ export interface Chain {
   transactionCount(): number
   /** Native contracts of a fork, with this host's cryptography. One map for each fork. */
   precompiles(fork: Fork): ReadonlyMap<Address, Precompile>
+  /** The rules at the head and those that the genesis plans. */
+  forkConfigs(): ForkConfigs
   /** The rules of the block with this number and time. */
   rulesAt(number: number, timestamp: number): ChainRules
   header(number: number): SealedHeader | undefined
@@ -544,6 +547,8 @@ function createChain(
     head: () => head,
     transactionCount: () => transactionCount,
     precompiles,
+    forkConfigs: () =>
+      forkConfigsAt(genesis, hashAt(0) ?? ZERO_HASH, head.header.timestamp, options.crc32),
     rulesAt,
     header,
     numberOf: (hash) => {

@@ -53,6 +53,8 @@ export type LedgerErrorCode =
   | 'LEDGER_POOL_FULL'
   /** A simulated call asks for a state or block that cannot be. */
   | 'LEDGER_OVERRIDE_INVALID'
+  /** A block that was asked for and that no rules allow. */
+  | 'LEDGER_PAYLOAD_INVALID'
   /** A run that was to leave no trace, and took too long. */
   | 'LEDGER_SIMULATION_TIME'
   /** Simulated blocks that are too many, or whose numbers or times do not rise. */

@@ -103,6 +103,8 @@ export interface BlockOutcome {
   readonly gasUsed: bigint
   readonly blobGasUsed: bigint
   readonly logsBloom: Uint8Array
+  /** EIP-7685: those that are not empty. */
+  readonly requests: readonly Uint8Array[]
   /** undefined before Prague. */
   readonly requestsHash: Hash | undefined
   readonly changes: WorldChanges
@@ -110,10 +112,10 @@ export interface BlockOutcome {
 
 const SYSTEM_ADDRESS: Address = '0xfffffffffffffffffffffffffffffffffffffffe'
 const SYSTEM_CALL_GAS = 30_000_000n
-const BEACON_ROOTS: Address = '0x000f3df6d732807ef1319fb7b8bb8522d0beac02'
-const HISTORY_STORAGE: Address = '0x0000f90827f1c53a10cb7a02335b175320002935'
-const WITHDRAWAL_REQUESTS: Address = '0x00000961ef480eb55e80d19ad83579a64c007002'
-const CONSOLIDATION_REQUESTS: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
+export const BEACON_ROOTS: Address = '0x000f3df6d732807ef1319fb7b8bb8522d0beac02'
+export const HISTORY_STORAGE: Address = '0x0000f90827f1c53a10cb7a02335b175320002935'
+export const WITHDRAWAL_REQUESTS: Address = '0x00000961ef480eb55e80d19ad83579a64c007002'
+export const CONSOLIDATION_REQUESTS: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
 /** keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)") */
 const DEPOSIT_TOPIC: Hash = '0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5'
 const GWEI = 1_000_000_000n
@@ -218,9 +220,9 @@ export function beginBlock(
       for (const { address, amount } of withdrawals ?? []) {
         world.addBalance(address, amount * GWEI)
       }
-      const requestsHash = isAtLeast(fork, 'prague')
-        ? hashRequests(requestsOf(context, receipts, rules))
-        : undefined
+      const isPrague = isAtLeast(fork, 'prague')
+      const requests = isPrague ? requestsOf(context, receipts, rules) : []
+      const requestsHash = isPrague ? hashRequests(requests) : undefined
       // What the last steps touched and left empty goes as after a transaction (EIP-161).
       world.endTransaction(fork)
       return {
@@ -229,6 +231,7 @@ export function beginBlock(
         gasUsed,
         blobGasUsed,
         logsBloom,
+        requests,
         requestsHash,
         changes: world.changes(),
       }

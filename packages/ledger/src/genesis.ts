@@ -324,11 +324,13 @@ function readSchedule(config: JsonObject): ForkSchedule {
     }
   }
   const forks: ForkActivation[] = []
+  const forkBlocks: number[] = []
   for (const [key, fork] of FORK_KEYS) {
     const field = fieldOf(config, key)
     if (field === undefined) continue
     const at = readNumber(field)
     const by = key.endsWith('Time') ? 'time' : 'block'
+    if (by === 'block') forkBlocks.push(at)
     const last = forks.at(-1)
     if (last?.by === by && last.at > at) {
       throw invalidJson(field.path, `is before ${last.fork}, which must not start later`)
@@ -340,6 +342,7 @@ function readSchedule(config: JsonObject): ForkSchedule {
   return Object.freeze({
     forks: Object.freeze(forks),
     blobs: Object.freeze(readBlobs(config, forks)),
+    forkBlocks: Object.freeze(forkBlocks),
   })
 }
 

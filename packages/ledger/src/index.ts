@@ -20,6 +20,7 @@ export {
   withdrawalsRoot,
 } from './block.ts'
 export { type BuildRequest, type BuiltBlock, buildBlock, nextGasLimit } from './build.ts'
+export { buildPayload, type Payload, type PayloadQuery } from './build-payload.ts'
 export { type Cache, createCache } from './cache.ts'
 export { type CallSimulator, createSimulator } from './call.ts'
 export type {
@@ -86,6 +87,7 @@ export {
   nextBaseFee,
   nextExcessBlobGas,
 } from './fees.ts'
+export { type ForkConfig, type ForkConfigs, forkConfigsAt } from './fork-config.ts'
 export {
   type BlobActivation,
   blobScheduleAt,

@@ -4,17 +4,29 @@ import type { SyncState } from '@vellum/consensus'
 import { type Address, isAtLeast } from '@vellum/evm'
 import {
   blobBaseFee,
+  buildPayload,
   type Chain,
   createSimulator,
+  decodeTransaction,
   expectedBaseFee,
   GAS_PER_BLOB,
   type Header,
   nextExcessBlobGas,
   type Pool,
+  type ReplayPorts,
+  recoverSender,
   type Secp256k1,
   type SignedTransaction,
 } from '@vellum/ledger'
-import type { Backend, BlockFees, ConsensusPort, PoolContent, SyncProgress } from '@vellum/rpc'
+import type {
+  Backend,
+  BlockFees,
+  ConsensusPort,
+  HeldData,
+  PayloadPort,
+  PoolContent,
+  SyncProgress,
+} from '@vellum/rpc'
 import type { Intake } from './intake.ts'
 import type { Clock } from './ports.ts'
 
@@ -35,6 +47,15 @@ export interface BackendOptions {
 
 export function createBackend(options: BackendOptions): Backend {
   const { chain, pool, crypto, clock, intake, clientVersion } = options
+  const execution: ReplayPorts = {
+    header: chain.header,
+    block: chain.block,
+    stateAt: chain.stateAt,
+    rulesAt: chain.rulesAt,
+    crypto,
+    precompiles: chain.precompiles,
+    nowMs: () => clock.elapsed(),
+  }
   return {
     node: {
       chainId: chain.genesis.chainId,
@@ -51,6 +72,8 @@ export function createBackend(options: BackendOptions): Backend {
       searchLogs: chain.searchLogs,
       locate: chain.locate,
       stateAt: chain.stateAt,
+      held: () => heldOf(chain),
+      forkConfigs: chain.forkConfigs,
       fees: (header) => feesOf(chain, header),
       nextFees: (header) => feesAfter(chain, header),
       onHead: chain.onHead,
@@ -64,17 +87,29 @@ export function createBackend(options: BackendOptions): Backend {
       feePerGasMin: () => feesAfter(chain, chain.head().header).baseFeePerGas ?? 0n,
       onTransaction: pool.onAdd,
     },
-    simulator: createSimulator({
-      header: chain.header,
-      block: chain.block,
-      stateAt: chain.stateAt,
-      rulesAt: chain.rulesAt,
-      crypto,
-      precompiles: chain.precompiles,
-      nowMs: () => clock.elapsed(),
-    }),
+    simulator: createSimulator(execution),
+    payloads: isSealedElsewhere(chain) ? payloadPort(execution) : undefined,
     consensus: options.consensus,
   }
+}
+
+/** True for a chain of another origin: nobody takes part in it with this node. */
+function isSealedElsewhere({ genesis }: Chain): boolean {
+  return genesis.qbft === undefined
+}
+
+function payloadPort(ports: ReplayPorts): PayloadPort {
+  return {
+    decode: (encoded) => recoverSender(decodeTransaction(encoded), ports.crypto),
+    build: (query) => buildPayload(query, ports),
+  }
+}
+
+function heldOf(chain: Chain): HeldData {
+  const { retainedBlocks } = chain
+  const oldestBlock = chain.snapshotHeight()
+  const oldest = chain.head().header.number - (retainedBlocks ?? Number.POSITIVE_INFINITY)
+  return { oldestBlock, oldestState: Math.max(oldestBlock, oldest, 0), stateBlocks: retainedBlocks }
 }
 
 /** A gap of one block is the next one being agreed on: nobody calls that catching up. */

@@ -17,8 +17,11 @@ import type {
   BlocksQuery,
   CallOutcome,
   EstimateOutcome,
+  ForkConfigs,
   Header,
   LogSearch,
+  Payload,
+  PayloadQuery,
   Receipt,
   Replay,
   SealedBlock,
@@ -43,6 +46,28 @@ export interface Backend {
   readonly consensus?: ConsensusPort | undefined
   /** undefined: `admin_` methods do not exist. */
   readonly admin?: AdminPort | undefined
+  /** Blocks for tests; undefined where blocks are sealed, so that nobody mistakes these for any. */
+  readonly payloads?: PayloadPort | undefined
+}
+
+/** Blocks that are built to be looked at. */
+export interface PayloadPort {
+  /**
+   * Decodes an EIP-2718 transaction and recovers its sender.
+   * @throws LedgerError with what is wrong with it
+   */
+  decode(encoded: Uint8Array): SignedTransaction
+  /** @throws LedgerError as `buildPayload` */
+  build(query: PayloadQuery): Payload
+}
+
+/** How far back the node can answer. */
+export interface HeldData {
+  /** Oldest block, after the genesis block, of which there is more than a header. */
+  readonly oldestBlock: number
+  readonly oldestState: number
+  /** Blocks behind the head whose state is kept; undefined: all. */
+  readonly stateBlocks: number | undefined
 }
 
 /** What a node tells its operator. */
@@ -141,6 +166,9 @@ export interface ChainReader {
   stateAt(number: number): StateView
   /** Prices inside the block with this header. */
   fees(header: Header): BlockFees
+  held(): HeldData
+  /** The rules at the head and those planned (EIP-7910). */
+  forkConfigs(): ForkConfigs
   /** Prices of a block that would follow this header. */
   nextFees(header: Header): BlockFees
   /** Calls the listener after each block is durable and the head has moved; returns the undo. */

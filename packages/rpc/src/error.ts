@@ -80,6 +80,7 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
   LEDGER_TRANSACTION_TOO_LARGE: 'oversized data',
   LEDGER_SENDER_HAS_CODE: 'sender not an eoa',
   LEDGER_OVERRIDE_INVALID: 'invalid override',
+  LEDGER_PAYLOAD_INVALID: 'invalid payload attributes',
   LEDGER_SENDER_NONCE: 'nonce has max value',
   LEDGER_SIMULATION_TIME: 'execution timeout',
   LEDGER_SIMULATION_BLOCKS: 'too many blocks',

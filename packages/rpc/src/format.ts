@@ -116,7 +116,7 @@ export function formatOmmer(header: Header): JsonText {
   return `{${fields},"size":${quantity(encodeBlock(alone).length)},"uncles":[]}`
 }
 
-function formatWithdrawal(withdrawal: Withdrawal): JsonText {
+export function formatWithdrawal(withdrawal: Withdrawal): JsonText {
   return (
     `{"index":${quantity(withdrawal.index)}` +
     `,"validatorIndex":${quantity(withdrawal.validatorIndex)}` +

@@ -1,5 +1,6 @@
 /** The facade as a whole: every method over one backend, behind one dispatch. */
 
+import { isGranted, isGuarded } from './access.ts'
 import type { Backend } from './backend.ts'
 import { createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 import { RPC_LIMITS, type RpcLimits } from './limits.ts'
@@ -16,6 +17,7 @@ import { qbftMethods } from './methods/qbft.ts'
 import { simulateMethods } from './methods/simulate.ts'
 import { stateMethods } from './methods/state.ts'
 import { subscriptionMethods } from './methods/subscription.ts'
+import { testingMethods } from './methods/testing.ts'
 import { type TransactionPorts, transactionMethods } from './methods/transaction.ts'
 import { vellumMethods } from './methods/vellum.ts'
 import type { SubscriptionPorts } from './subscriptions.ts'
@@ -48,13 +50,16 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...logMethods(backend, limits, ports),
     ...subscriptionMethods(backend, limits, ports),
     ...poolMethods(backend, limits),
+    ...(backend.payloads ? testingMethods(backend, backend.payloads, limits) : []),
     ...(backend.consensus ? qbftMethods(backend.chain, backend.consensus, limits) : []),
     ...(backend.consensus ? vellumMethods(backend.consensus) : []),
     ...(backend.admin ? adminMethods(backend, backend.admin) : []),
   ]
   const { operatorMethods, operatorCallers } = options
+  const granted = new Set(operatorMethods)
+  const isOpen = ({ name }: Method): boolean => !isGuarded(name) || isGranted(granted, name)
   return createDispatch({
-    methods: [...methods, modulesMethod(methods)],
+    methods: [...methods, modulesMethod(methods.filter(isOpen))],
     limits,
     ports,
     ...(operatorMethods && { operatorMethods }),

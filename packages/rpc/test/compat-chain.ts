@@ -12,6 +12,7 @@ import {
   blobBaseFee,
   blobScheduleAt,
   blockRules,
+  buildPayload,
   type ChainRules,
   createMemoryKeyValue,
   createPool,
@@ -26,6 +27,7 @@ import {
   expectedBaseFee,
   expectedExcessBlobGas,
   FOREIGN,
+  forkConfigsAt,
   GAS_PER_BLOB,
   type Genesis,
   genesisHeader,
@@ -33,6 +35,7 @@ import {
   keccakHeaderHash,
   openChain,
   parseGenesis,
+  type ReplayPorts,
   recoverSender,
   type SealedBlock,
   type SealedHeader,
@@ -188,7 +191,7 @@ export async function loadExecutedBackend(variant: string): Promise<Backend> {
   return compatBackend(genesis, chain)
 }
 
-type ChainPart = Omit<ChainReader, 'fees' | 'nextFees'>
+type ChainPart = Omit<ChainReader, 'fees' | 'nextFees' | 'held' | 'forkConfigs'>
 
 function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
   const listeners = new Set<(tx: SignedTransaction) => void>()
@@ -220,6 +223,14 @@ function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
     return fees({ ...next, excessBlobGas: expectedExcessBlobGas(header, rules) })
   }
 
+  const execution: ReplayPorts = {
+    header: chain.header,
+    block: chain.block,
+    stateAt: chain.stateAt,
+    rulesAt: (number, timestamp) => blockRules(genesis, number, timestamp),
+    crypto,
+    nowMs: () => 0,
+  }
   return {
     node: {
       chainId: genesis.chainId,
@@ -227,7 +238,14 @@ function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
       peerCount: () => 3,
       syncing: () => undefined,
     },
-    chain: { ...chain, fees, nextFees },
+    chain: {
+      ...chain,
+      fees,
+      nextFees,
+      held: () => ({ oldestBlock: 0, oldestState: 0, stateBlocks: undefined }),
+      forkConfigs: () =>
+        forkConfigsAt(genesis, chain.header(0)!.hash, head().timestamp, (bytes) => crc32(bytes)),
+    },
     pool: {
       submit: (encoded) => {
         const tx = recoverSender(decodeTransaction(encoded), crypto)
@@ -248,14 +266,11 @@ function compatBackend(genesis: Genesis, chain: ChainPart): Backend {
         return () => listeners.delete(listener)
       },
     },
-    simulator: createSimulator({
-      header: chain.header,
-      block: chain.block,
-      stateAt: chain.stateAt,
-      rulesAt: (number, timestamp) => blockRules(genesis, number, timestamp),
-      crypto,
-      nowMs: () => 0,
-    }),
+    simulator: createSimulator(execution),
+    payloads: {
+      decode: (encoded) => recoverSender(decodeTransaction(encoded), crypto),
+      build: (query) => buildPayload(query, execution),
+    },
   }
 }
 

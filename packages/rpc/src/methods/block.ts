@@ -6,6 +6,7 @@ import { heightOf } from '../block.ts'
 import {
   formatBlock,
   formatFullBlock,
+  formatHeader,
   formatOmmer,
   formatReceipts,
   formatTransaction,
@@ -40,6 +41,11 @@ export function blockMethods({ chain }: Backend): Method[] {
 
   const show = (reference: BlockReference, whole: boolean): JsonText =>
     ofBlock(reference, whole ? formatFullBlock : formatBlock)
+  const header = (reference: BlockReference): JsonText => {
+    const height = heightOf(chain, reference)
+    const sealed = height === undefined ? undefined : chain.header(height)
+    return sealed === undefined ? NULL : formatHeader(sealed)
+  }
   const countTransactions = (reference: BlockReference): JsonText =>
     ofBlock(reference, (block) => quantity(block.transactions.length))
   const countOmmers = (reference: BlockReference): JsonText =>
@@ -59,6 +65,8 @@ export function blockMethods({ chain }: Backend): Method[] {
   return [
     method('eth_getBlockByHash', [hash, full], show),
     method('eth_getBlockByNumber', [number, full], show),
+    method('eth_getHeaderByHash', [hash], header),
+    method('eth_getHeaderByNumber', [number], header),
     method('eth_getBlockTransactionCountByHash', [hash], countTransactions),
     method('eth_getBlockTransactionCountByNumber', [number], countTransactions),
     method('eth_getTransactionByBlockHashAndIndex', [hash, index], transactionAt),

@@ -97,6 +97,9 @@ export function feeMethods(backend: Backend, limits: RpcLimits, ports: TurnPorts
     )
   }
 
+  const blobBaseFee = (): JsonText =>
+    quantity(chain.nextFees(chain.head().header).blobBaseFee ?? 0n)
+
   return [
     method('eth_gasPrice', [], () => {
       const base = chain.nextFees(chain.head().header).baseFeePerGas ?? 0n
@@ -107,9 +110,9 @@ export function feeMethods(backend: Backend, limits: RpcLimits, ports: TurnPorts
       const base = chain.nextFees(chain.head().header).baseFeePerGas
       return base === undefined ? NULL : quantity(base)
     }),
-    method('eth_blobBaseFee', [], () =>
-      quantity(chain.nextFees(chain.head().header).blobBaseFee ?? 0n),
-    ),
+    method('eth_blobBaseFee', [], blobBaseFee),
+    // Its name before the specification gave it another.
+    method('eth_blobGasPrice', [], blobBaseFee),
     method(
       'eth_feeHistory',
       [
