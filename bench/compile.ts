@@ -1,4 +1,4 @@
-/** Compiles a Solidity file of `bench/contracts` with the optimizer on. */
+/** Compiles a Solidity file with the optimizer on. */
 
 import { readFileSync } from 'node:fs'
 import solc from 'solc'
@@ -25,11 +25,15 @@ interface Code {
 
 /**
  * @param name of the contract, and of its file
+ * @param folder where the file lies; ends with a slash
  * @throws Error with the compiler's words if it does not compile
  */
-export function compile(name: string): Contract {
+export function compile(
+  name: string,
+  folder: URL = new URL('./contracts/', import.meta.url),
+): Contract {
   const file = `${name}.sol`
-  const content = readFileSync(new URL(`./contracts/${file}`, import.meta.url), 'utf8')
+  const content = readFileSync(new URL(file, folder), 'utf8')
   const input = {
     language: 'Solidity',
     sources: { [file]: { content } },
