@@ -16,6 +16,7 @@ import {
   expectedExcessBlobGas,
   GAS_LIMIT_BOUND_DIVISOR,
   GAS_LIMIT_MIN,
+  gasLimitBefore,
 } from './validate.ts'
 
 export interface BuildRequest {
@@ -63,7 +64,7 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     coinbase: fields.coinbase,
     difficulty: fields.difficulty,
     number: parent.number + 1,
-    gasLimit: nextGasLimit(parent.gasLimit, request.gasLimitTarget),
+    gasLimit: nextGasLimit(gasLimitBefore(parent, rules), request.gasLimitTarget),
     timestamp: request.timestamp,
     mixHash: fields.mixHash,
     baseFeePerGas,

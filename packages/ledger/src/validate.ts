@@ -76,6 +76,12 @@ export function expectedExcessBlobGas(parent: Header, rules: BlockRules): bigint
   )
 }
 
+/** The limit from which that of the block after `parent` moves: EIP-1559 made of the limit a half, the target. */
+export function gasLimitBefore(parent: Header, { fork }: BlockRules): bigint {
+  const doubles = parent.baseFeePerGas === undefined && isAtLeast(fork, 'london')
+  return doubles ? 2n * parent.gasLimit : parent.gasLimit
+}
+
 export function verifyHeader(header: Header, parent: Header, rules: BlockRules): Verdict {
   if (header.number !== parent.number + 1) return no('number does not follow the parent’s')
   if (rules.consensus === 'stake' || rules.blockPeriodSeconds > 0) {
@@ -86,9 +92,7 @@ export function verifyHeader(header: Header, parent: Header, rules: BlockRules):
   if (header.gasUsed > header.gasLimit) return no('gas used is above the gas limit')
   if (header.gasLimit < GAS_LIMIT_MIN) return no('gas limit is below 5000')
   if (header.gasLimit > GAS_LIMIT_MAX) return no('gas limit is above 2^63 - 1')
-  // EIP-1559: what was the limit became the target, half of the new limit.
-  const doubles = header.baseFeePerGas !== undefined && parent.baseFeePerGas === undefined
-  const before = doubles ? 2n * parent.gasLimit : parent.gasLimit
+  const before = gasLimitBefore(parent, rules)
   const step = header.gasLimit - before
   if ((step < 0n ? -step : step) >= before / GAS_LIMIT_BOUND_DIVISOR && step !== 0n) {
     return no('gas limit moves too far from the parent’s')
