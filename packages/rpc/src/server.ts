@@ -76,6 +76,8 @@ export interface RpcServer {
 
 /** How often deadlines are looked at, in milliseconds. */
 const SWEEP_MS = 500
+/** Connections that the system keeps for us until we look at them. */
+const BACKLOG = 1_024
 
 /**
  * Listens.
@@ -171,7 +173,7 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port, options.address ?? '127.0.0.1', () => {
+    server.listen(options.port, options.address ?? '127.0.0.1', BACKLOG, () => {
       server.off('error', reject)
       resolve()
     })
@@ -194,9 +196,14 @@ export async function startServer(options: ServerOptions): Promise<RpcServer> {
     stop: () =>
       new Promise((resolve) => {
         setting.isStopping = true
+        // The last sockets tell us that they have closed after they have told the server.
+        const left = (): void => {
+          if (places.count > 0) setImmediate(left)
+          else resolve()
+        }
         server.close(() => {
           clearInterval(sweeper)
-          resolve()
+          left()
         })
         for (const connection of places.all()) connection.stop()
       }),

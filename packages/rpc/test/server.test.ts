@@ -1,7 +1,10 @@
 import { connect, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Dispatch } from '../src/index.ts'
+import { createRoutes } from '../src/routes.ts'
 import { type RpcServer, type ServerOptions, startServer } from '../src/server.ts'
+import { openRaw, post, type RawClient, statusOf } from './raw-client.ts'
 
 const servers: RpcServer[] = []
 const sockets: Socket[] = []
@@ -42,61 +45,11 @@ async function start(options: Partial<ServerOptions> = {}): Promise<RpcServer> {
   return server
 }
 
-/** A raw connection: what was received, and waiting for more. */
-interface Raw {
-  readonly socket: Socket
-  send(text: string): void
-  /** Everything received, once it matches or the connection is closed. */
-  until(pattern: RegExp): Promise<string>
-  /** Everything received, once the server has closed. */
-  closed(): Promise<string>
+function open(server: RpcServer): RawClient {
+  const raw = openRaw(server.port)
+  sockets.push(raw.socket)
+  return raw
 }
-
-function open(server: RpcServer): Raw {
-  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
-  sockets.push(socket)
-  let received = ''
-  let isClosed = false
-  const checks = new Set<() => void>()
-  const check = (): void => {
-    for (const each of checks) each()
-  }
-  socket.on('data', (chunk) => {
-    received += chunk.toString('utf8')
-    check()
-  })
-  const finish = (): void => {
-    isClosed = true
-    check()
-  }
-  socket.on('end', () => {
-    socket.end()
-    finish()
-  })
-  socket.on('close', finish)
-  socket.on('error', finish)
-  const when = (isThere: () => boolean): Promise<string> =>
-    new Promise((resolve) => {
-      const each = (): void => {
-        if (!isThere()) return
-        checks.delete(each)
-        resolve(received)
-      }
-      checks.add(each)
-      each()
-    })
-  return {
-    socket,
-    send: (text) => socket.write(text, 'latin1'),
-    until: (pattern) => when(() => pattern.test(received) || isClosed),
-    closed: () => when(() => isClosed),
-  }
-}
-
-const post = (body: string, headers = ''): string =>
-  `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}` +
-  `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-const statusOf = (answer: string): number => Number(answer.split(' ')[1])
 
 describe('server: requests that are answered', () => {
   it('answers a client of the platform, with the length in bytes', async () => {
@@ -402,6 +355,229 @@ describe('server: limits', () => {
     for (let i = 0; i < 20; i++) raw.send(post(body))
     while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     expect(server.connections).toBe(0)
+  })
+})
+
+describe('server: many chains', () => {
+  const answer =
+    (name: string): Dispatch =>
+    () =>
+      `"${name}"`
+  const route = createRoutes([
+    { name: 'main', dispatch: answer('main') },
+    { name: 'side-2', dispatch: answer('side-2') },
+  ])
+
+  it.each([
+    ['/', 200, 'main'],
+    ['/chain/main', 200, 'main'],
+    ['/chain/side-2', 200, 'side-2'],
+    ['/chain/side-2?key=1', 200, 'side-2'],
+    ['/chain/', 404, ''],
+    ['/chain/other', 404, ''],
+    ['/chain/main/', 404, ''],
+    ['/chain/__proto__', 404, ''],
+  ])('%s: %i %s', async (path, status, name) => {
+    const raw = open(await start({ route }))
+    raw.send(post('1', '', path))
+    const text = await raw.until(/\r\n\r\n./)
+    expect(statusOf(text)).toBe(status)
+    if (status === 200) expect(text).toContain(`"${name}"`)
+  })
+
+  it.each([[['a', 'a']], [['A']], [['']], [['a/b']], [['x'.repeat(33)]]])(
+    'has no chains called %j',
+    (names) => {
+      const chains = names.map((name) => ({ name, dispatch: echo }))
+      expect(() => createRoutes(chains)).toThrow(RangeError)
+    },
+  )
+})
+
+describe('server: budgets', () => {
+  /** Asks as a client behind a proxy, since this machine itself has no limit. */
+  const from = (address: string): string => post('1', `X-Forwarded-For: ${address}\r\n`)
+  const limits = { tokensPerSecond: 1, tokensAtOnce: 10 }
+  /** Each request costs 6. */
+  const route = (): Dispatch => (_, caller) => {
+    caller?.budget?.take(6)
+    return '"done"'
+  }
+
+  it('refuses who has used up its own with 429, an error of JSON-RPC, and when to come back', async () => {
+    const refused: string[] = []
+    const trustedProxies = ['127.0.0.0/8']
+    const onRefused = (reason: string): void => void refused.push(reason)
+    const raw = open(await start({ limits, route, trustedProxies, onRefused }))
+    raw.send(from('192.0.2.1') + from('192.0.2.1') + from('192.0.2.1') + from('192.0.2.2'))
+    const answers = (await raw.until(/(?:HTTP[\s\S]*){4}"done"$/)).split('HTTP/1.1 ').slice(1)
+    expect(answers.map((each) => each.slice(0, 3))).toEqual(['200', '200', '429', '200'])
+    expect(answers[2]).toMatch(/retry-after: [23]\r\n/)
+    expect(JSON.parse(answers[2]!.split('\r\n\r\n')[1]!)).toMatchObject({
+      id: null,
+      error: { code: -32005 },
+    })
+    expect(refused).toEqual(['rate'])
+  })
+
+  it('believes no stranger who claims to be another', async () => {
+    const callers: unknown[] = []
+    const seen = (): Dispatch => (_, caller) => {
+      callers.push(caller)
+      return '1'
+    }
+    const raw = open(await start({ limits, route: seen }))
+    raw.send(from('192.0.2.1'))
+    await raw.until(/1$/)
+    expect(callers).toEqual([{ isForwarded: true, budget: undefined }])
+  })
+
+  it('leaves programs of this machine alone', async () => {
+    const raw = open(await start({ limits, route }))
+    for (let i = 0; i < 20; i++) raw.send(post('1'))
+    raw.send(post('last', 'Connection: close\r\n'))
+    expect((await raw.closed()).match(/ 200 OK/g)).toHaveLength(21)
+  })
+})
+
+describe('server: tokens', () => {
+  const authenticate: ServerOptions['authenticate'] = (token) =>
+    token === 'late'
+      ? Promise.resolve({ grants: ['debug'] })
+      : token === 'good'
+        ? { grants: undefined }
+        : undefined
+  const grants: Dispatch = (_, caller) =>
+    JSON.stringify([caller?.grants && [...caller.grants], caller?.isBoundToGrants])
+  const bearer = (token: string): string => post('1', `Authorization: Bearer ${token}\r\n`)
+
+  it.each([
+    ['one that names no methods', bearer('good'), '[[],false]'],
+    ['one that is read later', bearer('late'), '[["debug"],false]'],
+    ['none', post('1'), '[null,null]'],
+  ])('tells the dispatcher of %s', async (_, request, answer) => {
+    const raw = open(await start({ authenticate, route: () => grants }))
+    raw.send(request + request)
+    const text = await raw.until(/(?:HTTP[\s\S]*){2}]$/)
+    expect(text.split(answer).length).toBe(3)
+  })
+
+  it.each([
+    ['a wrong one', bearer('bad'), false],
+    ['an empty one', bearer(''), false],
+    ['another scheme', post('1', 'Authorization: Basic Zzz=\r\n'), false],
+    ['none where one is needed', post('1'), true],
+  ])('refuses %s with 401', async (_, request, isTokenRequired) => {
+    const refused: string[] = []
+    const onRefused = (reason: string): void => void refused.push(reason)
+    const raw = open(await start({ authenticate, isTokenRequired, onRefused }))
+    raw.send(request)
+    const answer = await raw.until(/\r\n\r\n./)
+    expect(statusOf(answer)).toBe(401)
+    expect(answer).toContain('www-authenticate: Bearer\r\n')
+    expect(refused).toEqual(['token'])
+  })
+
+  it('refuses two of them', async () => {
+    const raw = open(await start({ authenticate }))
+    raw.send(post('1', 'Authorization: Bearer good\r\nAuthorization: Bearer bad\r\n'))
+    expect(statusOf(await raw.closed())).toBe(400)
+  })
+
+  it('binds a client to its token where one is needed', async () => {
+    const raw = open(await start({ authenticate, isTokenRequired: true, route: () => grants }))
+    raw.send(bearer('late') + bearer('good'))
+    expect(await raw.until(/\[\[],false]$/)).toContain('[["debug"],true]')
+  })
+})
+
+describe('server: floods of connections', () => {
+  it('cuts a thousand clients that send a byte at a time, and answers others meanwhile', async () => {
+    const server = await start({ limits: { connectionsMax: 2_000, headMsMax: 800 } })
+    const slow = Array.from({ length: 1_000 }, () => open(server))
+    const text = post('1')
+    let at = 0
+    const drip = setInterval(() => {
+      const byte = text[at++] ?? 'x'
+      for (const { socket, send } of slow) if (socket.writable) send(byte)
+    }, 100)
+    for (let i = 0; i < 5; i++) {
+      const raw = open(server)
+      raw.send(post(`${i}`))
+      expect(statusOf(await raw.until(/}$/))).toBe(200)
+    }
+    const answers = await Promise.all(slow.map(({ closed }) => closed()))
+    clearInterval(drip)
+    expect(answers.every((answer) => statusOf(answer) === 408)).toBe(true)
+  })
+
+  it('survives ten thousand idle connections: the oldest make room, and it answers', async () => {
+    const server = await start()
+    let most = 0
+    let ended = 0
+    let seen = 0
+    const idle: Socket[] = []
+    for (let i = 0; i < 40; i++) {
+      const opened = Array.from({ length: 250 }, () => {
+        const socket = connect({ port: server.port, host: '127.0.0.1' })
+        idle.push(socket)
+        sockets.push(socket)
+        socket.on('error', () => {})
+        socket.on('close', () => ended++)
+        return new Promise<void>((resolve) => {
+          socket.once('connect', resolve)
+          socket.once('close', () => resolve())
+        })
+      })
+      await Promise.all(opened)
+      // The system tells clients that they are connected before the server has looked at them.
+      await new Promise((resolve) => setImmediate(resolve))
+      most = Math.max(most, server.connections)
+      if (i % 4 !== 3) continue
+      const raw = open(server)
+      raw.send(post(`${i}`))
+      if (statusOf(await raw.until(/}$/)) === 200) seen++
+    }
+    expect(seen).toBe(10)
+    expect(most).toBeLessThanOrEqual(256)
+    await Promise.all(
+      idle.slice(0, 9_000).map((socket) => {
+        if (!socket.closed) return new Promise((resolve) => socket.once('close', resolve))
+        return undefined
+      }),
+    )
+    expect(ended).toBeGreaterThanOrEqual(9_000)
+  })
+
+  it('counts connections by address, and forgets those that left', async () => {
+    const held = createHeld()
+    const limits = { connectionsPerAddressMax: 2 }
+    const server = await start({ address: '0.0.0.0', limits, route: () => held.dispatch })
+    const elsewhere = Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)
+    // Without a network card there is no other address to come from.
+    if (elsewhere === undefined) return
+    const from = (): RawClient => {
+      const options = { port: server.port, host: elsewhere.address, allowHalfOpen: true }
+      const raw = openRaw(server.port, connect(options))
+      sockets.push(raw.socket)
+      return raw
+    }
+    const [first, second] = [from(), from()]
+    first!.send(post('1'))
+    await held.begun
+    second!.send(post('2').slice(0, -1))
+    while (server.connections < 2) await new Promise((resolve) => setImmediate(resolve))
+    expect(statusOf(await from().closed())).toBe(429)
+    held.release()
+    await first!.until(/}$/)
+    first!.socket.destroy()
+    second!.socket.destroy()
+    while (server.connections > 0) await new Promise((resolve) => setImmediate(resolve))
+    const third = from()
+    third.send(post('3'))
+    expect(statusOf(await third.until(/}$/))).toBe(200)
   })
 })
 
