@@ -378,10 +378,16 @@ function createChain(
   const rulesAt = (number: number, timestamp: number): ChainRules =>
     blockRules(genesis, number, timestamp, mergedAt)
 
-  /** On a chain that counts down to its merge: is that block the first without proof of work? */
-  function isMergeBlock(header: Header, parent: Header): boolean {
-    const isCounting = genesis.terminalTotalDifficulty !== undefined && mergedAt === undefined
-    return isCounting && header.difficulty === 0n && parent.difficulty > 0n
+  /** Is a block of this difficulty on top of the head the first without proof of work, which some chains await? */
+  function isMergeNext(difficulty: bigint): boolean {
+    const isAwaited = genesis.terminalTotalDifficulty !== undefined && mergedAt === undefined
+    return isAwaited && difficulty === 0n && head.header.difficulty > 0n
+  }
+
+  /** Rules of a block of this time and difficulty on top of the head. */
+  function nextRules(timestamp: number, difficulty: bigint): ChainRules {
+    const number = head.header.number + 1
+    return blockRules(genesis, number, timestamp, isMergeNext(difficulty) ? number : mergedAt)
   }
 
   /** Has the work up to the head reached what the genesis asks for? Reads all headers: once in a chain's life. */
@@ -424,10 +430,8 @@ function createChain(
     const { header } = block
     if (header.parentHash !== head.hash) return { ok: false, reason: 'parent is not the head' }
     try {
-      const mergesHere = isMergeBlock(header, head.header)
-      const merge = mergesHere ? header.number : mergedAt
-      const rules = blockRules(genesis, header.number, header.timestamp, merge)
-      if (mergesHere && !isWorkDone()) {
+      const rules = nextRules(header.timestamp, header.difficulty)
+      if (isMergeNext(header.difficulty) && !isWorkDone()) {
         return {
           ok: false,
           reason: 'it has no proof of work, before the terminal total difficulty',
@@ -485,7 +489,7 @@ function createChain(
     ]
     await measure('write', () => store.disk.batch(writes))
     state.commit(executed.state)
-    if (isMergeBlock(block.header, head.header)) mergedAt = number
+    if (isMergeNext(block.header.difficulty)) mergedAt = number
     const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
     head = { header: block.header, hash }
     transactionCount = count
@@ -608,7 +612,7 @@ function createChain(
     execute: (block) => execute(block, scheme.verify),
     executeProposal: (block) => execute(block, scheme.verifyUnsealed),
     build: (pool, request) => {
-      const rules = rulesAt(head.header.number + 1, request.timestamp)
+      const rules = nextRules(request.timestamp, request.fields.difficulty)
       const {
         header,
         transactions,
