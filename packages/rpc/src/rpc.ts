@@ -20,6 +20,7 @@ import { subscriptionMethods } from './methods/subscription.ts'
 import { testingMethods } from './methods/testing.ts'
 import { type TransactionPorts, transactionMethods } from './methods/transaction.ts'
 import { vellumMethods } from './methods/vellum.ts'
+import { discoverMethod } from './openrpc/document.ts'
 import type { SubscriptionPorts } from './subscriptions.ts'
 
 /** Time, randomness and turns of the event loop, which the facade does not take by itself. */
@@ -36,8 +37,27 @@ export interface RpcOptions {
 }
 
 export function createRpc(options: RpcOptions): Dispatch {
-  const { backend, ports } = options
+  const { backend, ports, operatorMethods, operatorCallers } = options
   const limits: RpcLimits = { ...RPC_LIMITS, ...options.limits }
+  return createDispatch({
+    methods: methodsOf(backend, limits, ports, operatorMethods),
+    limits,
+    ports,
+    ...(operatorMethods && { operatorMethods }),
+    ...(operatorCallers && { operatorCallers }),
+  })
+}
+
+/**
+ * All methods that the backend can answer.
+ * @param operatorMethods guarded ones that are open nevertheless, which rpc_modules tells
+ */
+export function methodsOf(
+  backend: Backend,
+  limits: RpcLimits,
+  ports: RpcPorts,
+  operatorMethods: readonly string[] = [],
+): Method[] {
   const methods: Method[] = [
     ...nodeMethods(backend),
     ...stateMethods(backend, limits),
@@ -45,24 +65,18 @@ export function createRpc(options: RpcOptions): Dispatch {
     ...transactionMethods(backend, limits, ports),
     ...feeMethods(backend, limits, ports),
     ...callMethods(backend, limits),
-    ...debugMethods(backend, limits, ports),
     ...simulateMethods(backend, limits, ports),
     ...logMethods(backend, limits, ports),
     ...subscriptionMethods(backend, limits, ports),
     ...poolMethods(backend, limits),
+    ...debugMethods(backend, limits, ports),
     ...(backend.payloads ? testingMethods(backend, backend.payloads, limits) : []),
     ...(backend.consensus ? qbftMethods(backend.chain, backend.consensus, limits) : []),
     ...(backend.consensus ? vellumMethods(backend.consensus) : []),
     ...(backend.admin ? adminMethods(backend, backend.admin) : []),
   ]
-  const { operatorMethods, operatorCallers } = options
   const granted = new Set(operatorMethods)
-  const isOpen = ({ name }: Method): boolean => !isGuarded(name) || isGranted(granted, name)
-  return createDispatch({
-    methods: [...methods, modulesMethod(methods.filter(isOpen))],
-    limits,
-    ports,
-    ...(operatorMethods && { operatorMethods }),
-    ...(operatorCallers && { operatorCallers }),
-  })
+  const open = methods.filter(({ name }) => !isGuarded(name) || isGranted(granted, name))
+  methods.push(modulesMethod(open))
+  return [...methods, discoverMethod(methods)]
 }

@@ -1,0 +1,428 @@
+/** What methods take and answer, by the names by which descriptions refer to it. */
+
+import {
+  ANYTHING,
+  anyOf,
+  BOOLEAN,
+  COUNT,
+  hexOf,
+  listOf,
+  mapOf,
+  NULL_TYPE,
+  NUMBER,
+  objectOf,
+  oneWordOf,
+  orNull,
+  partOf,
+  ref,
+  type Schema,
+  TEXT,
+} from './schema.ts'
+
+export const QUANTITY: Schema = ref('Quantity')
+export const BYTES: Schema = ref('Bytes')
+export const ADDRESS: Schema = ref('Address')
+export const HASH: Schema = ref('Hash')
+export const BLOCK: Schema = ref('BlockReference')
+export const HEIGHT: Schema = ref('BlockNumberOrTag')
+
+const PLACE = {
+  blockHash: orNull(HASH),
+  blockNumber: orNull(QUANTITY),
+  transactionIndex: orNull(QUANTITY),
+}
+
+const HEADER = {
+  number: QUANTITY,
+  hash: HASH,
+  parentHash: HASH,
+  nonce: hexOf('8 bytes', '^0x[0-9a-f]{16}$'),
+  mixHash: HASH,
+  sha3Uncles: HASH,
+  logsBloom: ref('Bloom'),
+  stateRoot: HASH,
+  miner: ADDRESS,
+  difficulty: QUANTITY,
+  extraData: BYTES,
+  gasLimit: QUANTITY,
+  gasUsed: QUANTITY,
+  timestamp: QUANTITY,
+  transactionsRoot: HASH,
+  receiptsRoot: HASH,
+  baseFeePerGas: QUANTITY,
+  withdrawalsRoot: HASH,
+  blobGasUsed: QUANTITY,
+  excessBlobGas: QUANTITY,
+  parentBeaconBlockRoot: HASH,
+  requestsHash: HASH,
+}
+const LATER_HEADER_FIELDS = [
+  'baseFeePerGas',
+  'withdrawalsRoot',
+  'blobGasUsed',
+  'excessBlobGas',
+  'parentBeaconBlockRoot',
+  'requestsHash',
+]
+
+const BLOCK_MEMBERS = {
+  ...HEADER,
+  size: QUANTITY,
+  transactions: anyOf(listOf(HASH), listOf(ref('Transaction'))),
+  uncles: listOf(HASH),
+  withdrawals: listOf(ref('Withdrawal')),
+}
+const LATER_BLOCK_FIELDS = [...LATER_HEADER_FIELDS, 'withdrawals']
+
+const CALL_MEMBERS = {
+  from: ADDRESS,
+  to: orNull(ADDRESS),
+  gas: QUANTITY,
+  gasPrice: QUANTITY,
+  maxFeePerGas: QUANTITY,
+  maxPriorityFeePerGas: QUANTITY,
+  value: QUANTITY,
+  input: BYTES,
+  data: BYTES,
+  nonce: QUANTITY,
+  chainId: QUANTITY,
+  accessList: ref('AccessList'),
+  maxFeePerBlobGas: QUANTITY,
+  blobVersionedHashes: listOf(HASH),
+  authorizationList: listOf(ref('Authorization')),
+}
+
+const FORK_CONFIG = objectOf({
+  activationTime: COUNT,
+  blobSchedule: objectOf({ target: COUNT, max: COUNT, baseFeeUpdateFraction: COUNT }),
+  chainId: QUANTITY,
+  forkId: hexOf('4 bytes', '^0x[0-9a-f]{8}$'),
+  precompiles: mapOf(ADDRESS),
+  systemContracts: mapOf(ADDRESS),
+})
+
+const HELD = objectOf(
+  {
+    disabled: BOOLEAN,
+    oldestBlock: QUANTITY,
+    deleteStrategy: objectOf({ type: oneWordOf('window'), retentionBlocks: QUANTITY }),
+  },
+  ['deleteStrategy'],
+)
+
+const WAITING = mapOf(mapOf(ref('Transaction')))
+const WAITING_IN_WORDS = mapOf(mapOf(TEXT))
+
+const PAYLOAD = objectOf({
+  parentHash: HASH,
+  feeRecipient: ADDRESS,
+  stateRoot: HASH,
+  receiptsRoot: HASH,
+  logsBloom: ref('Bloom'),
+  prevRandao: HASH,
+  blockNumber: QUANTITY,
+  gasLimit: QUANTITY,
+  gasUsed: QUANTITY,
+  timestamp: QUANTITY,
+  extraData: BYTES,
+  baseFeePerGas: QUANTITY,
+  blockHash: HASH,
+  transactions: listOf(BYTES),
+  withdrawals: listOf(ref('Withdrawal')),
+  blobGasUsed: QUANTITY,
+  excessBlobGas: QUANTITY,
+})
+
+export const COMPONENTS: Readonly<Record<string, Schema>> = {
+  Quantity: hexOf('a number, in hex without leading zeros', '^0x(0|[1-9a-f][0-9a-f]*)$'),
+  Bytes: hexOf('bytes, two digits each', '^0x([0-9a-fA-F]{2})*$'),
+  Address: hexOf('20 bytes; answers are lower-case', '^0x[0-9a-fA-F]{40}$'),
+  Hash: hexOf('32 bytes', '^0x[0-9a-fA-F]{64}$'),
+  Slot: hexOf('a storage slot, up to 32 bytes', '^(0x)?[0-9a-fA-F]{0,64}$'),
+  Bloom: hexOf('256 bytes', '^0x[0-9a-f]{512}$'),
+  BlockTag: oneWordOf('latest', 'earliest', 'pending', 'safe', 'finalized'),
+  BlockNumberOrTag: anyOf(QUANTITY, ref('BlockTag')),
+  BlockReference: anyOf(
+    HEIGHT,
+    HASH,
+    objectOf({ blockHash: HASH, requireCanonical: BOOLEAN }, ['requireCanonical']),
+    objectOf({ blockNumber: HEIGHT }),
+  ),
+  AccessList: listOf(objectOf({ address: ADDRESS, storageKeys: listOf(HASH) })),
+  Authorization: objectOf({
+    chainId: QUANTITY,
+    address: ADDRESS,
+    nonce: QUANTITY,
+    yParity: QUANTITY,
+    r: QUANTITY,
+    s: QUANTITY,
+  }),
+  Withdrawal: objectOf({
+    index: QUANTITY,
+    validatorIndex: QUANTITY,
+    address: ADDRESS,
+    amount: QUANTITY,
+  }),
+  Transaction: objectOf(
+    {
+      ...PLACE,
+      blockTimestamp: orNull(QUANTITY),
+      from: ADDRESS,
+      gas: QUANTITY,
+      gasPrice: QUANTITY,
+      hash: HASH,
+      input: BYTES,
+      nonce: QUANTITY,
+      to: orNull(ADDRESS),
+      value: QUANTITY,
+      type: QUANTITY,
+      maxFeePerGas: QUANTITY,
+      maxPriorityFeePerGas: QUANTITY,
+      maxFeePerBlobGas: QUANTITY,
+      blobVersionedHashes: listOf(HASH),
+      authorizationList: listOf(ref('Authorization')),
+      accessList: ref('AccessList'),
+      chainId: QUANTITY,
+      v: QUANTITY,
+      r: QUANTITY,
+      s: QUANTITY,
+      yParity: QUANTITY,
+    },
+    [
+      'maxFeePerGas',
+      'maxPriorityFeePerGas',
+      'maxFeePerBlobGas',
+      'blobVersionedHashes',
+      'authorizationList',
+      'accessList',
+      'chainId',
+      'yParity',
+    ],
+  ),
+  Header: objectOf(HEADER, LATER_HEADER_FIELDS),
+  Block: objectOf(BLOCK_MEMBERS, LATER_BLOCK_FIELDS),
+  Uncle: objectOf({ ...HEADER, size: QUANTITY, uncles: listOf(HASH) }, LATER_HEADER_FIELDS),
+  Log: objectOf({
+    address: ADDRESS,
+    topics: listOf(HASH),
+    data: BYTES,
+    blockNumber: QUANTITY,
+    transactionHash: HASH,
+    transactionIndex: QUANTITY,
+    blockHash: HASH,
+    blockTimestamp: QUANTITY,
+    logIndex: QUANTITY,
+    removed: BOOLEAN,
+  }),
+  Receipt: objectOf(
+    {
+      blockHash: HASH,
+      blockNumber: QUANTITY,
+      contractAddress: orNull(ADDRESS),
+      cumulativeGasUsed: QUANTITY,
+      effectiveGasPrice: QUANTITY,
+      from: ADDRESS,
+      gasUsed: QUANTITY,
+      logs: listOf(ref('Log')),
+      logsBloom: ref('Bloom'),
+      to: orNull(ADDRESS),
+      transactionHash: HASH,
+      transactionIndex: QUANTITY,
+      type: QUANTITY,
+      status: QUANTITY,
+      root: HASH,
+      blobGasUsed: QUANTITY,
+      blobGasPrice: QUANTITY,
+    },
+    ['status', 'root', 'blobGasUsed', 'blobGasPrice'],
+  ),
+  CallRequest: partOf(CALL_MEMBERS),
+  StateOverrides: mapOf(
+    partOf({
+      nonce: QUANTITY,
+      balance: QUANTITY,
+      code: BYTES,
+      state: mapOf(HASH),
+      stateDiff: mapOf(HASH),
+      movePrecompileToAddress: ADDRESS,
+    }),
+  ),
+  BlockOverrides: partOf({
+    number: QUANTITY,
+    time: QUANTITY,
+    gasLimit: QUANTITY,
+    feeRecipient: ADDRESS,
+    prevRandao: HASH,
+    difficulty: QUANTITY,
+    baseFeePerGas: QUANTITY,
+    blobBaseFee: QUANTITY,
+    beaconRoot: HASH,
+    withdrawals: listOf(ref('Withdrawal')),
+  }),
+  AccessListResult: objectOf({ accessList: ref('AccessList'), error: TEXT, gasUsed: QUANTITY }, [
+    'error',
+  ]),
+  Simulation: objectOf(
+    {
+      blockStateCalls: listOf(
+        partOf({
+          blockOverrides: ref('BlockOverrides'),
+          stateOverrides: ref('StateOverrides'),
+          calls: listOf(ref('CallRequest')),
+        }),
+      ),
+      traceTransfers: BOOLEAN,
+      validation: BOOLEAN,
+      returnFullTransactions: BOOLEAN,
+    },
+    ['traceTransfers', 'validation', 'returnFullTransactions'],
+  ),
+  SimulatedBlock: objectOf(
+    {
+      ...BLOCK_MEMBERS,
+      calls: listOf(
+        objectOf(
+          {
+            status: QUANTITY,
+            returnData: BYTES,
+            gasUsed: QUANTITY,
+            maxUsedGas: QUANTITY,
+            logs: listOf(ref('Log')),
+            error: objectOf({ code: { type: 'integer' }, message: TEXT, data: BYTES }, ['data']),
+          },
+          ['error'],
+        ),
+      ),
+    },
+    LATER_BLOCK_FIELDS,
+  ),
+  LogCriteria: partOf({
+    fromBlock: HEIGHT,
+    toBlock: HEIGHT,
+    blockHash: HASH,
+    address: anyOf(ADDRESS, listOf(ADDRESS)),
+    topics: listOf(anyOf(HASH, listOf(orNull(HASH)), NULL_TYPE)),
+  }),
+  FeeHistory: objectOf(
+    {
+      oldestBlock: QUANTITY,
+      reward: listOf(listOf(QUANTITY)),
+      baseFeePerGas: listOf(QUANTITY),
+      gasUsedRatio: listOf(NUMBER),
+      baseFeePerBlobGas: listOf(QUANTITY),
+      blobGasUsedRatio: listOf(NUMBER),
+    },
+    ['reward', 'baseFeePerGas', 'baseFeePerBlobGas', 'blobGasUsedRatio'],
+  ),
+  Proof: objectOf({
+    address: ADDRESS,
+    accountProof: listOf(BYTES),
+    balance: QUANTITY,
+    codeHash: HASH,
+    nonce: QUANTITY,
+    storageHash: HASH,
+    storageProof: listOf(objectOf({ key: TEXT, value: QUANTITY, proof: listOf(BYTES) })),
+  }),
+  Account: objectOf({ balance: QUANTITY, codeHash: HASH, nonce: QUANTITY, storageRoot: HASH }),
+  Syncing: anyOf(
+    { const: false },
+    objectOf({ startingBlock: QUANTITY, currentBlock: QUANTITY, highestBlock: QUANTITY }),
+  ),
+  ForkConfigs: objectOf({
+    current: FORK_CONFIG,
+    next: orNull(FORK_CONFIG),
+    last: orNull(FORK_CONFIG),
+  }),
+  Capabilities: objectOf({
+    head: objectOf({ number: QUANTITY, hash: HASH }),
+    state: HELD,
+    tx: HELD,
+    logs: HELD,
+    receipts: HELD,
+    blocks: HELD,
+    stateproofs: HELD,
+  }),
+  PoolContent: objectOf({ pending: WAITING, queued: WAITING }),
+  PoolOfSender: objectOf({ pending: mapOf(ref('Transaction')), queued: mapOf(ref('Transaction')) }),
+  PoolInWords: objectOf({ pending: WAITING_IN_WORDS, queued: WAITING_IN_WORDS }),
+  TraceConfig: partOf({
+    tracer: oneWordOf('structLog', 'callTracer', 'prestateTracer', '4byteTracer', 'noopTracer'),
+    timeout: hexOf('a duration, such as 500ms or 5s', '^[0-9]{1,6}([.][0-9]{1,3})?(ms|s|m)$'),
+    tracerConfig: partOf({
+      onlyTopCall: BOOLEAN,
+      withLog: BOOLEAN,
+      diffMode: BOOLEAN,
+      disableCode: BOOLEAN,
+      disableStorage: BOOLEAN,
+      includeEmpty: BOOLEAN,
+    }),
+    disableStack: BOOLEAN,
+    disableStorage: BOOLEAN,
+    enableMemory: BOOLEAN,
+    enableReturnData: BOOLEAN,
+    limit: COUNT,
+  }),
+  Trace: anyOf(
+    objectOf({
+      gas: COUNT,
+      failed: BOOLEAN,
+      returnValue: BYTES,
+      structLogs: listOf(
+        objectOf(
+          {
+            pc: COUNT,
+            op: TEXT,
+            gas: COUNT,
+            gasCost: COUNT,
+            depth: COUNT,
+            stack: listOf(TEXT),
+            memory: listOf(HASH),
+            storage: mapOf(HASH),
+            returnData: BYTES,
+            refund: COUNT,
+            error: TEXT,
+          },
+          ['stack', 'memory', 'storage', 'returnData', 'refund', 'error'],
+        ),
+      ),
+    }),
+    { type: 'object', title: 'what another tracer tells' },
+  ),
+  PayloadAttributes: objectOf({
+    timestamp: QUANTITY,
+    prevRandao: HASH,
+    suggestedFeeRecipient: ADDRESS,
+    withdrawals: listOf(ref('Withdrawal')),
+    parentBeaconBlockRoot: HASH,
+  }),
+  BuiltPayload: objectOf({
+    executionPayload: PAYLOAD,
+    blockValue: QUANTITY,
+    blobsBundle: objectOf({
+      commitments: listOf(BYTES),
+      proofs: listOf(BYTES),
+      blobs: listOf(BYTES),
+    }),
+    executionRequests: listOf(BYTES),
+    shouldOverrideBuilder: BOOLEAN,
+  }),
+  SignerMetrics: listOf(
+    objectOf({ address: ADDRESS, proposedBlockCount: QUANTITY, lastProposedBlockNumber: QUANTITY }),
+  ),
+  NodeInfo: objectOf({
+    id: orNull(TEXT),
+    name: TEXT,
+    listenAddr: orNull(TEXT),
+    listenAddrs: listOf(TEXT),
+    validator: orNull(ADDRESS),
+    protocols: mapOf(ANYTHING),
+  }),
+  Peer: objectOf({
+    id: TEXT,
+    name: orNull(TEXT),
+    address: ADDRESS,
+    network: objectOf({ remoteAddress: TEXT, inbound: BOOLEAN }),
+    height: orNull(QUANTITY),
+    lastHeardMs: orNull(NUMBER),
+  }),
+}
