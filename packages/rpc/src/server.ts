@@ -13,7 +13,7 @@
 
 import { createServer, type Server, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { createSecureContext, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { RefusalReason } from './access.ts'
 import { type Authenticate, type ClientSetting, createClient } from './client.ts'
 import { createProxyTrust, isLoopback, plainAddress } from './client-address.ts'
@@ -287,7 +287,10 @@ function createTlsEntry(
   const { certificate: cert, key, clientAuthorities } = tls
   const secured = new Map<string, (socket: TLSSocket) => void>()
   const entry = createTlsServer({
-    secureContext: createSecureContext({ cert, key, ca: clientAuthorities, minVersion: 'TLSv1.2' }),
+    cert,
+    key,
+    ...(clientAuthorities !== undefined && { ca: clientAuthorities }),
+    minVersion: 'TLSv1.2',
     requestCert: clientAuthorities !== undefined,
     rejectUnauthorized: clientAuthorities !== undefined,
     handshakeTimeout: limits.headMsMax,
