@@ -17,14 +17,19 @@ interface BesuTest {
   readonly statusCode: number
 }
 
-/** Besu takes addresses without 0x, and nonces that are JSON numbers; go-ethereum and we do not. */
+/**
+ * Besu takes addresses and code without 0x, nonces that are JSON numbers, and `v` as the parity of an
+ * authorisation; go-ethereum and we do not.
+ */
 function strictRequest(request: unknown): string {
   return JSON.stringify(request, (key, value: unknown) => {
     if (key === 'nonce' && typeof value === 'number') return `0x${value.toString(16)}`
-    if (typeof value === 'string' && BARE_ADDRESS.test(value)) return `0x${value}`
+    if (typeof value === 'string' && (BARE_ADDRESS.test(value) || isBareCode(key, value))) {
+      return `0x${value}`
+    }
     if (!isRecord(value)) return value
     const named = Object.entries(value).map(([name, inner]) => [
-      BARE_ADDRESS.test(name) ? `0x${name}` : name,
+      BARE_ADDRESS.test(name) ? `0x${name}` : name === 'v' && 'r' in value ? 'yParity' : name,
       inner,
     ])
     return Object.fromEntries(named)
@@ -32,6 +37,10 @@ function strictRequest(request: unknown): string {
 }
 
 const BARE_ADDRESS = /^[0-9a-fA-F]{40}$/
+
+function isBareCode(key: string, value: string): boolean {
+  return (key === 'code' || key === 'input') && !value.startsWith('0x')
+}
 
 const running = new Set<ServedChain>()
 

@@ -42,7 +42,7 @@ const running = new Set<ServedChain>()
 
 export const suite: Suite = {
   name: 'rpc',
-  sample: 60,
+  sample: 120,
   cases,
   end: async () => {
     for (const served of running) await served.stop()

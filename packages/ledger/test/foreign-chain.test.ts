@@ -242,6 +242,7 @@ const RULES = {
   zeroBaseFee: false,
   consensus: 'stake',
   blockPeriodSeconds: 0,
+  permissionContract: undefined,
 } as const
 
 function begin(
