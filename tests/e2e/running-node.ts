@@ -60,7 +60,7 @@ export async function startNode(
     const timer = setTimeout(() => fail('it did not start in time'), START_MS_MAX)
     const fail = (reason: string): void => reject(new Error(`${reason}:\n${output()}`))
     child.stdout?.on('data', () => {
-      const found = /RPC +(http:\S+)[\s\S]*Stop with/.exec(output())?.[1]
+      const found = /RPC +(https?:\S+)[\s\S]*Stop with/.exec(output())?.[1]
       if (found === undefined) return
       clearTimeout(timer)
       resolve(found)

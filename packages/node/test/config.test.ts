@@ -1,3 +1,4 @@
+import { RPC_LIMITS, SERVER_LIMITS } from '@vellum/rpc'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config.ts'
 
@@ -42,6 +43,48 @@ describe('parseConfig', () => {
       '  rpc.port must be a whole number from 0 to 65535, not 70000',
       '  logLevel must be one of error, warn, info, debug, not "loud"',
     ])
+  })
+
+  it('takes limits of the RPC server one by one, and keeps the others', () => {
+    const { limits } = parseConfig({
+      rpc: { limits: { connectionsMax: 9, tokensPerSecond: 0 } },
+    }).rpc
+    expect(limits).toEqual({
+      ...RPC_LIMITS,
+      ...SERVER_LIMITS,
+      connectionsMax: 9,
+      tokensPerSecond: 0,
+    })
+  })
+
+  it('takes one chain, by any name that a path can hold', () => {
+    expect(parseConfig({}).chains).toEqual([{ name: 'main' }])
+    expect(parseConfig({ chains: [{ name: 'side-1' }] }).chains).toEqual([{ name: 'side-1' }])
+  })
+
+  it.each([
+    [{ rpc: { tokenRequired: true } }, 'rpc.tokenRequired needs rpc.jwtSecretFile'],
+    [
+      { rpc: { trustedProxies: ['proxy'] } },
+      'rpc.trustedProxies may hold addresses and networks such as 10.0.0.0/8, not "proxy"',
+    ],
+    [
+      { rpc: { limits: { connectionsMax: 0 } } },
+      'rpc.limits.connectionsMax must be a whole number from 1 to 65536, not 0',
+    ],
+    [
+      { rpc: { limits: { depthMax: 1_000 } } },
+      'rpc.limits.depthMax must be a whole number from 1 to 256, not 1000',
+    ],
+    [
+      { rpc: { operatorMethods: ['debug', 'eth_call'] } },
+      'rpc.operatorMethods may hold admin, debug, testing and guarded methods, not "eth_call"',
+    ],
+    [{ rpc: { tls: { certificateFile: 'a' } } }, 'rpc.tls.keyFile must be text, not missing'],
+    [{ chains: [] }, 'chains must be a list of one chain, not []'],
+    [{ chains: [{ name: 'A/b' }] }, 'chains.0.name must be 1 to 32 of a-z, 0-9 and -, not "A/b"'],
+  ])('refuses %j', (wrong, complaint) => {
+    expect(errorOf(() => parseConfig(wrong)).split('\n  ')).toContain(complaint)
   })
 
   it('takes lists of peers, and addresses in any case', () => {

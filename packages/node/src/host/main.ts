@@ -26,6 +26,7 @@ import { createNetwork, type NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
 import { runStart } from './start-command.ts'
+import { printToken } from './token-command.ts'
 import { VERSION } from './version.ts'
 
 /** Flags as commander gives them; each overrides the field of the file beside it. */
@@ -157,6 +158,13 @@ withConfig(program.command('doctor'))
       print,
     })
   })
+
+withConfig(program.command('token'))
+  .description('print a token for the RPC server, which is good for a minute')
+  .option('--grant <name...>', 'methods, namespaces or * (default: none but the open ones)')
+  .action((flags: Flags & { grant?: readonly string[] }) =>
+    printToken(configOf(flags), flags.grant, print),
+  )
 
 const network = program.command('network').description('networks of validators')
 
