@@ -7,7 +7,7 @@
 
 import { performance } from 'node:perf_hooks'
 import { createRpc } from '../src/index.ts'
-import { loadCompatBackend, testPorts, textBytes } from '../test/compat-chain.ts'
+import { loadExecutedBackend, testPorts, textBytes } from '../test/compat-chain.ts'
 
 const CONTRACT = '0x7dcd17433742f4c0ca53122ab541d0ba67fc27df'
 const CASES: readonly { readonly method: string; readonly params: readonly unknown[] }[] = [
@@ -26,7 +26,7 @@ const CASES: readonly { readonly method: string; readonly params: readonly unkno
 ]
 const MEASURED_MS = 1_000
 
-const dispatch = createRpc({ backend: await loadCompatBackend(), ports: testPorts() })
+const dispatch = createRpc({ backend: await loadExecutedBackend('main'), ports: testPorts() })
 
 /** Requests a second, one after the other. */
 async function measure(body: Uint8Array): Promise<number> {

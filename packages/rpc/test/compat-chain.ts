@@ -1,13 +1,9 @@
-/**
- * The chain of execution-apis' rpc-compat suite as a backend: its blocks as they lie in the file, and
- * the head's state rebuilt from the list of accounts. Blocks are not executed, so there are no
- * receipts and no older states.
- */
+/** The chains of execution-apis' rpc-compat suite as backends, and ports that stand still. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type AccountChange, type Address, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
+import type { Address } from '@vellum/evm'
 import {
   blobBaseFee,
   blobScheduleAt,
@@ -18,19 +14,14 @@ import {
   createPool,
   createSecp256k1,
   createSimulator,
-  createState,
-  createStore,
   decodeBlock,
   decodeTransaction,
-  EMPTY_ROOT,
-  encodeBlock,
   expectedBaseFee,
   expectedExcessBlobGas,
   FOREIGN,
   forkConfigsAt,
   GAS_PER_BLOB,
   type Genesis,
-  genesisHeader,
   type Header,
   keccakHeaderHash,
   openChain,
@@ -38,9 +29,7 @@ import {
   type ReplayPorts,
   recoverSender,
   type SealedBlock,
-  type SealedHeader,
   type SignedTransaction,
-  type StateView,
   splitRlpSequence,
 } from '@vellum/ledger'
 import type { Backend, BlockFees, ChainReader, RpcPorts } from '../src/index.ts'
@@ -68,17 +57,6 @@ export function testPorts(): RpcPorts & { nowMs: () => number; time: { ms: numbe
   }
 }
 
-/** The backend of the `main` variant. */
-export async function loadCompatBackend(variant = 'main'): Promise<Backend> {
-  const folder = join(COMPAT_FOLDER, variant)
-  const genesis = parseGenesis(JSON.parse(readFileSync(join(folder, 'genesis.json'), 'utf8')))
-  const blocks = [...readBlocks(folder)]
-  const first = sealedGenesis(genesis, blocks[0]!.header.parentHash, folder)
-  const chain = [first, ...blocks]
-  const state = await loadState(join(folder, 'headstate.json'))
-  return compatBackend(genesis, storedChain(chain, state))
-}
-
 function* readBlocks(folder: string): Generator<SealedBlock> {
   for (const encoded of splitRlpSequence(readFileSync(join(folder, 'chain.rlp')))) {
     const block = decodeBlock(encoded)
@@ -87,91 +65,7 @@ function* readBlocks(folder: string): Generator<SealedBlock> {
   }
 }
 
-/** The genesis block; its state is not rebuilt, as nothing here asks for it. */
-function sealedGenesis(genesis: Genesis, hash: Hash, folder: string): SealedBlock {
-  const known = readExchanges(join(folder, 'tests/debug_getRawHeader/get-genesis.io'))[0]!
-  const header = genesisHeader(genesis, stateRootOf(String(known.expected.result)))
-  if (keccakHeaderHash(header) !== hash) throw new Error('block 1 is not a child of the genesis')
-  const block = { header, transactions: [], ommers: [], withdrawals: undefined }
-  return { ...block, hash, size: encodeBlock(block).length }
-}
-
-/** The fourth item of an encoded header: after three items of 33, 33 and 21 bytes. */
-function stateRootOf(encodedHeader: string): Hash {
-  const start = 2 + 2 * (3 + 33 + 33 + 21 + 1)
-  return `0x${encodedHeader.slice(start, start + 64)}` as Hash
-}
-
-async function loadState(file: string): Promise<StateView> {
-  const { accounts, root } = JSON.parse(readFileSync(file, 'utf8')) as {
-    root: string
-    accounts: Record<
-      string,
-      { balance: string; nonce: number; code?: string; storage?: Record<string, string> }
-    >
-  }
-  const codes = new Map<Hash, Uint8Array>()
-  const changes = Object.entries(accounts).map(([address, account]): AccountChange => {
-    const code = hexToBytes(account.code ?? '0x')
-    codes.set(keccak256Hex(code), code)
-    const slots = Object.entries(account.storage ?? {}).map(
-      ([slot, value]) => [slot as Hash, BigInt(`0x${value.replace(/^0x/, '')}`)] as const,
-    )
-    return {
-      address: address.toLowerCase() as Address,
-      account: {
-        nonce: BigInt(account.nonce),
-        balance: BigInt(account.balance),
-        codeHash: keccak256Hex(code),
-      },
-      storageCleared: false,
-      slots: new Map(slots),
-    }
-  })
-  const disk = createMemoryKeyValue()
-  const state = createState({
-    store: createStore(disk, crc32),
-    height: 0,
-    root: EMPTY_ROOT,
-    retainedBlocks: undefined,
-  })
-  const prepared = state.prepare({ accounts: changes, codes }, 0)
-  if (prepared.root !== `0x${root}`) throw new Error('the rebuilt state has another root')
-  await disk.batch(prepared.writes)
-  state.commit(prepared)
-  return state.head()
-}
-
-/** A chain of stored blocks whose only state is that of the head. */
-function storedChain(blocks: readonly SealedBlock[], state: StateView): ChainPart {
-  const head: SealedHeader = blocks.at(-1)!
-  const byHash = new Map(blocks.map((block) => [block.hash, block.header.number]))
-  const located = new Map(
-    blocks.flatMap((block) =>
-      block.transactions.map(
-        ({ hash }, index) => [hash, { number: block.header.number, index }] as const,
-      ),
-    ),
-  )
-  return {
-    head: () => head,
-    header: (number) => blocks[number],
-    numberOf: (hash) => byHash.get(hash),
-    block: (number) => blocks[number],
-    receipts: () => undefined,
-    locate: (hash) => located.get(hash),
-    stateAt: (number) => {
-      if (number !== head.header.number) throw new Error('only the head state is there')
-      return state
-    },
-    onHead: () => () => {},
-  }
-}
-
-/**
- * A variant whose rules the machine knows from its first block on, executed block by block: with
- * receipts, logs and every state.
- */
+/** A variant, executed block by block: with receipts, logs and every state. */
 export async function loadExecutedBackend(variant: string): Promise<Backend> {
   const folder = join(COMPAT_FOLDER, variant)
   const genesis = parseGenesis(JSON.parse(readFileSync(join(folder, 'genesis.json'), 'utf8')))
