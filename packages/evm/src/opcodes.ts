@@ -29,6 +29,8 @@ const ROW_BYTES = 8
 export function opcodeName(op: number): string {
   const opcode = OPCODES[op]
   if (opcode !== undefined) return opcode.name
+  // Never to be defined (EIP-141).
+  if (op === 0xfe) return 'INVALID'
   return `opcode 0x${op.toString(16)} not defined`
 }
 

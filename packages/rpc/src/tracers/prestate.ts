@@ -12,6 +12,7 @@ import {
   equalBytes,
   type Fork,
   type FrameStart,
+  type Halt,
   type Hash,
   isAtLeast,
   keccak256Hex,
@@ -45,6 +46,8 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
   const before = new Map<Address, Found>()
   const created = new Set<Address>()
   const destroyed = new Set<Address>()
+  /** What the opcode at hand made us look at for the first time. */
+  let undo: (() => void)[] = []
   let world: World
   let fork: Fork
   let text: JsonText = '{}'
@@ -60,6 +63,7 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
     }
     room.take(ACCOUNT_CHARS + (options.isCodeShown ? 2 * found.code.length : 0))
     before.set(address, found)
+    undo.push(() => before.delete(address))
     return found
   }
 
@@ -75,9 +79,11 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
     if (!options.isStorageShown || storage.has(name)) return
     room.take(SLOT_CHARS)
     storage.set(name, world.storage(address, name))
+    undo.push(() => storage.delete(name))
   }
 
   function step(current: Step): void {
+    undo = []
     const { op, stackSize, address } = current
     switch (op) {
       case 0x54: // SLOAD
@@ -93,7 +99,10 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
       case 0xff: // SELFDESTRUCT
         if (stackSize < 1) break
         lookAt(addressOf(current.stackAt(0)))
-        if (!isAtLeast(fork, 'cancun') || created.has(address)) destroyed.add(address)
+        if (!isAtLeast(fork, 'cancun') || created.has(address)) {
+          destroyed.add(address)
+          undo.push(() => destroyed.delete(address))
+        }
         break
       case 0xf1: // CALL
       case 0xf2: // CALLCODE
@@ -102,6 +111,11 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
         if (stackSize >= 5) lookAtCallee(addressOf(current.stackAt(1)))
         break
     }
+  }
+
+  /** An opcode that could not be paid for has touched nothing. */
+  function stepEnd(_gasCost: bigint, halt: Halt | undefined): void {
+    if (halt === 'outOfGas') for (const each of undo) each()
   }
 
   function enter({ type, to }: FrameStart): void {
@@ -172,7 +186,7 @@ export function createPrestate(options: PrestateOptions, room: Room): Recorder {
       else lookAtCallee(to)
       lookAt(coinbase)
       for (const authority of transaction.authorities()) lookAt(authority)
-      return { step, enter }
+      return { step, stepEnd, enter }
     },
     end() {
       if (!options.isDiff) {
