@@ -2,7 +2,7 @@
  * `pnpm fuzz TARGET [--runs N] [--seed S] [--fork NAME]`: generated input for one part of the node.
  *
  * - `evm`: programs on our machine and on an independent one; `--fork` keeps to one rule set.
- * - `rpc`: damaged requests through the JSON-RPC facade, some over HTTP.
+ * - `rpc`: damaged requests through the JSON-RPC facade, some over HTTP and WebSocket.
  * - `consensus`: a lying validator among four.
  * - `network`: damaged messages and streams at a listening host.
  *
@@ -47,16 +47,24 @@ const TARGETS: Readonly<Record<string, Target>> = {
     return { passed: report.passed, failed: [...report.failed, growth] }
   },
   rpc: async (options, progress) => {
-    const { fuzzRpc, HEAP_GROWTH_MAX } = await import('./rpc.ts')
+    const { fuzzRpc, HEAP_GROWTH_MAX, RESIDENT_GROWTH_MAX } = await import('./rpc.ts')
     const report = await fuzzRpc(options, progress)
     const { early, late } = report.heap
     const kinds = [...report.answers].sort().map(([kind, count]) => `${kind}: ${count}`)
+    const ways = [...report.ways].sort().map(([way, count]) => `${way}: ${count}`)
     console.log(`answers by error code: ${kinds.join(', ')}`)
+    console.log(`requests by way, beside the dispatcher: ${ways.join(', ')}`)
     console.log(
       `live heap after a tenth of the runs ${mebibytes(early)}, after all ${mebibytes(late)}`,
     )
-    if (late - early <= HEAP_GROWTH_MAX) return report
-    const growth = { seed: options.seed, scenario: 'all runs', difference: 'the live heap grew' }
+    const { resident } = report
+    console.log(
+      `resident after a tenth of the runs ${mebibytes(resident.early)}, after all ${mebibytes(resident.late)}`,
+    )
+    const isFlat =
+      late - early <= HEAP_GROWTH_MAX && resident.late - resident.early <= RESIDENT_GROWTH_MAX
+    if (isFlat) return report
+    const growth = { seed: options.seed, scenario: 'all runs', difference: 'memory grew' }
     return { passed: report.passed, failed: [...report.failed, growth] }
   },
 }

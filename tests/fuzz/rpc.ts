@@ -1,14 +1,15 @@
 /**
- * Fuzzing of the JSON-RPC facade: mutated requests must be answered with well-formed JSON-RPC, must
- * never reach a mistake of ours, and must leave nothing behind in memory. A sample goes over HTTP,
- * some of it with damaged framing; after each such request a good one must still be answered.
+ * Fuzzing of the JSON-RPC facade: requests from a grammar and mutated ones must be answered with
+ * well-formed JSON-RPC, must never reach a mistake of ours, and must leave nothing behind in memory. Some
+ * go over HTTP and WebSocket, half of these with damaged framing; after each such request a good one
+ * must still be answered, on the same connection where its framing was whole.
  */
 
 import { connect } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { createRpc, type RpcServer, startServer } from '@vellum/rpc'
+import { createRpc, GUARDED_NAMESPACES, type RpcServer, startServer } from '@vellum/rpc'
 import {
   compatFiles,
   loadExecutedBackend,
@@ -16,6 +17,8 @@ import {
   testPorts,
 } from '../../packages/rpc/test/compat-chain.ts'
 import { createPrng, type Prng } from './prng.ts'
+import { generateRequest } from './rpc-grammar.ts'
+import { clientFrame, openWebSocketLine, type WebSocketLine } from './web-socket-line.ts'
 
 export interface RpcFuzzOptions {
   readonly runs: number
@@ -32,18 +35,25 @@ export interface RpcFuzzReport {
   }[]
   /** Bytes of live heap after a tenth of the runs, and at the end. */
   readonly heap: { readonly early: number; readonly late: number }
+  /** The same of all memory of the process, the clients' included. */
+  readonly resident: { readonly early: number; readonly late: number }
   /** Answers by error code; `result` for those that are no error. */
   readonly answers: ReadonlyMap<string, number>
+  /** Requests by the way that they took, and how often the server ended the connection. */
+  readonly ways: ReadonlyMap<string, number>
 }
 
 const FAILURES_MAX = 5
 const VARIANT = 'cancun-genesis'
-/** Every which case goes over HTTP. */
-const HTTP_EVERY = 50
+/** Every which case goes over HTTP, and every which over WebSocket. */
+const HTTP_EVERY = 10
+const WEB_SOCKET_EVERY = 7
 /** No request of the size here may take longer. */
 const ANSWER_MS_MAX = 6_000
 /** Live heap may rise by this much from caches and filters, which are bounded, and by no more. */
 export const HEAP_GROWTH_MAX = 48 * 1_048_576
+/** Resident memory rises with what the system has not been given back yet. */
+export const RESIDENT_GROWTH_MAX = 64 * 1_048_576
 
 const GOOD = '{"jsonrpc":"2.0","id":"good","method":"eth_chainId","params":[]}'
 
@@ -57,32 +67,47 @@ export async function fuzzRpc(
     nowMs: () => performance.now(),
     onInternalError: (error: unknown) => mistakes.push(error),
   }
-  const dispatch = createRpc({ backend: await loadExecutedBackend(VARIANT), ports })
+  const dispatch = createRpc({
+    backend: await loadExecutedBackend(VARIANT),
+    ports,
+    operatorMethods: GUARDED_NAMESPACES,
+  })
   const server = await startServer({ port: 0, route: () => dispatch })
   const corpus = corpusOf()
   const answers = new Map<string, number>()
   const failed: { seed: number; scenario: string; difference: string }[] = []
   let passed = 0
-  let early = 0
+  let early = { heap: 0, resident: 0 }
+  const ways = new Map<string, number>()
+  const webSockets = createWebSocketFuzz(server, answers, ways)
   for (let i = 0; i < options.runs && failed.length < FAILURES_MAX; i++) {
     const seed = (options.seed + i) >>> 0
     const prng = createPrng(seed)
-    const body = mutate(prng, corpus)
+    const body = prng.oneIn(2) ? generateRequest(prng) : mutate(prng, corpus)
     const startMs = performance.now()
     const answer = await dispatch(body)
     const tookMs = performance.now() - startMs
     let difference = faultOf(answer, answers)
     if (mistakes.length > 0) difference = `internal error: ${describe(mistakes.shift())}`
     if (tookMs > ANSWER_MS_MAX) difference = `took ${Math.round(tookMs)} ms`
-    if (i % HTTP_EVERY === 0) difference ??= await askOverHttp(server, prng, body)
+    if (i % HTTP_EVERY === 0) difference ??= await askOverHttp(server, prng, body, ways)
+    if (i % WEB_SOCKET_EVERY === 0) difference ??= await webSockets.ask(prng, body)
     if (difference === undefined) passed++
     else failed.push({ seed, scenario: new TextDecoder().decode(body).slice(0, 2_000), difference })
-    if (i === Math.floor(options.runs / 10)) early = liveHeap()
+    if (i === Math.floor(options.runs / 10)) early = memory()
     progress(i + 1)
   }
-  const late = liveHeap()
+  const late = memory()
+  webSockets.close()
   await server.stop()
-  return { passed, failed, heap: { early, late }, answers }
+  return {
+    passed,
+    failed,
+    heap: { early: early.heap, late: late.heap },
+    resident: { early: early.resident, late: late.resident },
+    answers,
+    ways,
+  }
 }
 
 /** Requests of the suite, and of the methods that it has no case for. */
@@ -123,6 +148,11 @@ function corpusOf(): unknown[] {
     ['txpool_content', []],
     ['txpool_inspect', []],
     ['txpool_status', []],
+    ['eth_subscribe', ['newHeads']],
+    ['eth_subscribe', ['logs', { address, topics: [null] }]],
+    ['eth_unsubscribe', ['0x1']],
+    ['admin_nodeInfo', []],
+    ['rpc.discover', []],
   ]
   return [
     ...known.map((text) => JSON.parse(text) as unknown),
@@ -293,11 +323,13 @@ async function askOverHttp(
   server: RpcServer,
   prng: Prng,
   body: Uint8Array,
+  ways: Map<string, number>,
 ): Promise<string | undefined> {
   const head = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
   let request: Uint8Array = Buffer.concat([Buffer.from(head, 'latin1'), body])
   const isDamaged = prng.oneIn(2)
   if (isDamaged) request = changeBytes(prng, request)
+  count(ways, isDamaged ? 'HTTP, damaged' : 'HTTP')
   const received = await exchange(server.port, request)
   if (!isDamaged && !received.startsWith('HTTP/1.1 200 '))
     return `over HTTP: ${received.slice(0, 100)}`
@@ -311,6 +343,90 @@ async function askOverHttp(
   })
   const good = await next.json()
   return (good as { id?: unknown }).id === 'good' ? undefined : 'a good request went unanswered'
+}
+
+interface WebSocketFuzz {
+  /** Sends the body, well or badly framed. @returns what is wrong with what comes of it */
+  ask(prng: Prng, body: Uint8Array): Promise<string | undefined>
+  close(): void
+}
+
+function createWebSocketFuzz(
+  server: RpcServer,
+  answers: Map<string, number>,
+  ways: Map<string, number>,
+): WebSocketFuzz {
+  /** Stays open as long as the server has no reason to end it. */
+  let line: WebSocketLine | undefined
+
+  /** Messages up to the answer to the good request; ends with undefined if the server has closed. */
+  async function answersOf(asked: WebSocketLine): Promise<(string | undefined)[]> {
+    const messages: (string | undefined)[] = []
+    for (;;) {
+      const message = await asked.next()
+      if (message?.includes('"id":"good"')) return messages
+      messages.push(message)
+      if (message === undefined) return messages
+    }
+  }
+
+  async function askWhole(prng: Prng, body: Uint8Array): Promise<string | undefined> {
+    line ??= await openWebSocketLine(server.port)
+    const opcode = prng.oneIn(2) ? 1 : 2
+    line.send(clientFrame(opcode, body, prng.bytes(4)))
+    line.send(clientFrame(1, Buffer.from(GOOD), prng.bytes(4)))
+    const messages = await answersOf(line)
+    const isClosed = messages.at(-1) === undefined && messages.length > 0
+    if (isClosed) {
+      line = undefined
+      count(ways, 'WebSocket, ended by the server')
+      if (opcode === 2 || isUtf8(body)) return 'a WebSocket with whole frames was ended'
+    }
+    for (const message of messages) {
+      // Events of subscriptions that were opened by chance are no answers.
+      if (message === undefined || message.includes('"eth_subscription"')) continue
+      const fault = faultOf(message, answers)
+      if (fault !== undefined) return `over WebSocket: ${fault}`
+    }
+    return undefined
+  }
+
+  async function askDamaged(prng: Prng, body: Uint8Array): Promise<string | undefined> {
+    const other = await openWebSocketLine(server.port)
+    const frame = clientFrame(prng.below(16), body.subarray(0, 5_000), prng.bytes(4))
+    const frames = Buffer.concat([frame, clientFrame(1, Buffer.from(GOOD), prng.bytes(4))])
+    other.send(prng.oneIn(3) ? prng.bytes(prng.below(300)) : changeBytes(prng, frames))
+    // A frame that claims to be longer than it is leaves the server waiting for the rest.
+    line ??= await openWebSocketLine(server.port)
+    line.send(clientFrame(1, Buffer.from(GOOD), prng.bytes(4)))
+    const messages = await answersOf(line)
+    other.close()
+    return messages.at(-1) === undefined && messages.length > 0
+      ? 'a damaged frame ended the WebSocket of another client'
+      : undefined
+  }
+
+  return {
+    ask(prng, body) {
+      const isDamaged = prng.oneIn(2)
+      count(ways, isDamaged ? 'WebSocket, damaged' : 'WebSocket')
+      return isDamaged ? askDamaged(prng, body) : askWhole(prng, body)
+    },
+    close: () => line?.close(),
+  }
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 /** All that the server says to the bytes before it, or we, close. */
@@ -339,8 +455,9 @@ function describe(error: unknown): string {
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Bytes of heap that are still in use. */
-function liveHeap(): number {
+/** Bytes that are still in use, of the heap and of all memory. */
+function memory(): { heap: number; resident: number } {
   collectGarbage()
-  return process.memoryUsage().heapUsed
+  const { heapUsed, rss } = process.memoryUsage()
+  return { heap: heapUsed, resident: rss }
 }
