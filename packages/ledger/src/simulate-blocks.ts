@@ -11,6 +11,7 @@ import {
   bytesToHex,
   concatBytes,
   createWorld,
+  EvmError,
   type FrameEnd,
   type FrameStart,
   type Hash,
@@ -159,8 +160,7 @@ export function simulateBlocks(
       timeLeftMs -= ports.nowMs() - beganMs
       return simulated
     } catch (error) {
-      if (error !== TIME_IS_UP) throw error
-      throw new LedgerError('LEDGER_SIMULATION_TIME', 'the simulation takes too long')
+      throw refusalOf(error)
     }
   }
 
@@ -226,6 +226,20 @@ export function simulateBlocks(
   }
 
   return { next }
+}
+
+/** What was thrown in the middle of a block, as the fault of the request that it is. */
+function refusalOf(error: unknown): unknown {
+  if (error === TIME_IS_UP) {
+    return new LedgerError('LEDGER_SIMULATION_TIME', 'the simulation takes too long')
+  }
+  if (error instanceof EvmError && error.code === 'EVM_MEMORY_LIMIT') {
+    return new LedgerError('LEDGER_MEMORY_LIMIT', error.message, {}, { cause: error })
+  }
+  // Balances beyond all bounds, a system contract without its code: only overrides make such blocks.
+  const isOfOverrides = error instanceof LedgerError && error.code === 'LEDGER_BLOCK_INVALID'
+  if (!isOfOverrides && !(error instanceof EvmError)) return error
+  return new LedgerError('LEDGER_OVERRIDE_INVALID', error.message, {}, { cause: error })
 }
 
 interface PlacedRequest extends Omit<BlockRequest, 'overrides'> {

@@ -224,6 +224,10 @@ export function prepareSimulation(
       if (error instanceof EvmError && error.code === 'EVM_MEMORY_LIMIT') {
         return { ...stopped, status: 'memory' }
       }
+      if (error instanceof EvmError) {
+        // A balance beyond all bounds, which only an override can come near.
+        throw new LedgerError('LEDGER_OVERRIDE_INVALID', error.message, {}, { cause: error })
+      }
       throw error
     }
   }
