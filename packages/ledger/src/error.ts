@@ -29,6 +29,8 @@ export type LedgerErrorCode =
   | 'LEDGER_SENDER_NONCE'
   | 'LEDGER_INSUFFICIENT_FUNDS'
   | 'LEDGER_SENDER_HAS_CODE'
+  /** The chain's Permissions contract does not let the sender send, or deploy. */
+  | 'LEDGER_NOT_PERMITTED'
   | 'LEDGER_RECEIPT_INVALID'
   | 'LEDGER_EXTRA_DATA_INVALID'
   /** A program pays for more memory than the machine can address; no block of Osaka can. */

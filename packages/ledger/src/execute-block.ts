@@ -28,6 +28,7 @@ import type { Header, Withdrawal } from './block.ts'
 import { LedgerError } from './error.ts'
 import { type ExecutionContext, executeTransaction, type TransactionResult } from './execute.ts'
 import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
+import { readPermissions } from './permission.ts'
 import {
   BLOOM_BYTES,
   bloomOfLogs,
@@ -161,6 +162,9 @@ export function beginBlock(
     ...(pulse === undefined ? {} : { pulse }),
   }
   const evm = createEvm(setting)
+  const { permissionContract } = rules
+  const permissions =
+    permissionContract && readPermissions((slot) => ports.reader.storage(permissionContract, slot))
   const context: ExecutionContext = {
     fork,
     chainId,
@@ -211,6 +215,7 @@ export function beginBlock(
     context,
     gasLeft: () => header.gasLimit - gasUsed,
     add: (tx, tracer) => {
+      permissions?.assertMay(tx.sender, tx.to)
       const left = { gas: header.gasLimit - gasUsed, blobGas: blobGasLimit - blobGasUsed }
       return include(tx, (running) => executeTransaction(tx, running, left), tracer)
     },

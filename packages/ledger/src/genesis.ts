@@ -52,6 +52,8 @@ export interface Genesis {
   readonly terminalTotalDifficulty: bigint | undefined
   /** Where deposits are logged (EIP-6110). */
   readonly depositContract: Address | undefined
+  /** `config.vellum.permissionContract`: whose storage says who may send, deploy and connect. */
+  readonly permissionContract: Address | undefined
   /** Besu's `zeroBaseFee`: the base fee is 0 in every block. */
   readonly zeroBaseFee: boolean
   /** undefined: not a QBFT chain. */
@@ -204,11 +206,15 @@ export function parseGenesis(json: unknown): Genesis {
   const zeroBaseFee = fieldOf(config, 'zeroBaseFee')
   const total = fieldOf(config, 'terminalTotalDifficulty')
   const depositContract = fieldOf(config, 'depositContractAddress')
+  const ours = fieldOf(config, 'vellum')
+  const permissionContract = ours && fieldOf(readObject(ours), 'permissionContract')
   return Object.freeze({
     chainId: readQuantity(requiredField(config, 'chainId'), 256),
     schedule: readSchedule(config),
     terminalTotalDifficulty: total === undefined ? undefined : readQuantity(total, 256),
     depositContract: depositContract === undefined ? undefined : readAddress(depositContract),
+    permissionContract:
+      permissionContract === undefined ? undefined : readAddress(permissionContract),
     zeroBaseFee: zeroBaseFee === undefined ? false : readBoolean(zeroBaseFee),
     qbft: readQbft(config),
     number: optional('number', readNumber) ?? 0,
@@ -251,6 +257,9 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
     config.terminalTotalDifficulty = quantity(genesis.terminalTotalDifficulty)
   }
   if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
+  if (genesis.permissionContract !== undefined) {
+    config.vellum = { permissionContract: genesis.permissionContract }
+  }
   if (genesis.zeroBaseFee) config.zeroBaseFee = true
   if (qbft !== undefined) {
     config.qbft = formatQbft(qbft)

@@ -114,6 +114,16 @@ export type { BlockLogs, LogSearch, LogSearchLimits, PlacedLog } from './log-sea
 export { SECTION_BLOCKS, SECTION_ENTRIES } from './log-section.ts'
 export { createMemoryKeyValue } from './memory-key-value.ts'
 export {
+  PERMISSION,
+  PERMISSION_LIMITS,
+  PERMISSION_SLOTS,
+  type Permissions,
+  permissionSlot,
+  permittedNodes,
+  type ReadSlot,
+  readPermissions,
+} from './permission.ts'
+export {
   createPool,
   POOL_LIMITS,
   type Pool,
@@ -121,6 +131,7 @@ export {
   type PoolPorts,
   type Selection,
 } from './pool.ts'
+export { type Predeploy, type PredeployOptions, predeployAccounts } from './predeploy.ts'
 export {
   decodeStorageValue,
   type ProofRefusal,

@@ -12,6 +12,7 @@ import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { isDelegation } from './execute.ts'
 import { GAS_PER_BLOB } from './fees.ts'
+import { readPermissions } from './permission.ts'
 import type { StateView } from './state-view.ts'
 import type { SignedTransaction } from './transaction.ts'
 import { assertTransactionRules } from './transaction-rules.ts'
@@ -181,6 +182,10 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
       })
     }
     const state = ports.state()
+    const { permissionContract } = rules
+    if (permissionContract !== undefined) {
+      readPermissions((slot) => state.storage(permissionContract, slot)).assertMay(tx.sender, tx.to)
+    }
     const code = state.code(tx.sender)
     if (code.length > 0 && !(isAtLeast(rules.fork, 'prague') && isDelegation(code))) {
       throw new LedgerError('LEDGER_SENDER_HAS_CODE', 'the sender is a contract', {

@@ -20,7 +20,7 @@ export function blockRules(
   timestamp: number,
   mergedAt?: number,
 ): ChainRules {
-  const { schedule, qbft, chainId, zeroBaseFee, depositContract } = genesis
+  const { schedule, qbft, chainId, zeroBaseFee, depositContract, permissionContract } = genesis
   const fork = forkAt(schedule, number, timestamp, mergedAt)
   return {
     fork,
@@ -28,6 +28,7 @@ export function blockRules(
     blobSchedule: blobScheduleAt(schedule, timestamp),
     zeroBaseFee,
     depositContract,
+    permissionContract,
     consensus: qbft === undefined ? 'stake' : 'qbft',
     blockPeriodSeconds:
       qbft === undefined || qbft.blockPeriodMilliseconds > 0 ? 0 : qbft.blockPeriodSeconds,

@@ -5,7 +5,7 @@
  * Spec: yellow paper 4.4.4, EIP-1559, 3675, 4895, 4844, 4788, 7685, 7918, 7934.
  */
 
-import { type Fork, isAtLeast } from '@vellum/evm'
+import { type Address, type Fork, isAtLeast } from '@vellum/evm'
 import {
   type Block,
   EMPTY_OMMERS_HASH,
@@ -36,6 +36,8 @@ export interface BlockRules {
    * before Paris, proof of work.
    */
   readonly consensus: 'qbft' | 'stake'
+  /** Whose storage says who may send; undefined: everybody. */
+  readonly permissionContract?: Address | undefined
   /** Seconds from one block to the next at least; 0 permits equal timestamps (qbft.md §13.2). */
   readonly blockPeriodSeconds: number
 }

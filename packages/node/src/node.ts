@@ -23,6 +23,7 @@ import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
 import { createIntake } from './intake.ts'
 import { createLogIndexing } from './log-indexing.ts'
+import { createMembership } from './membership.ts'
 import { createNetwork, type Network } from './network.ts'
 import { createOperatorVotes, type OperatorVotes } from './operator-votes.ts'
 import type { NodePorts, Signer } from './ports.ts'
@@ -144,6 +145,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
     let sync: Sync | undefined
     let network: Network | undefined
     const watch = createConsensusWatch(clock)
+    const membership = createMembership(chain, genesis.permissionContract)
     const settings = settingsOf(genesis.qbft, options)
     const runner = createRunner(
       { blocks: options.blocks, settings },
@@ -167,7 +169,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
             ports.observer?.stepped(event, effects, next)
           },
           advanced: (height) => {
-            transport?.admit(runner.state().validators)
+            transport?.admit(membership.members(runner.state().validators))
             network?.advanced(height)
           },
           ahead: (peer, height) => sync?.tell({ type: 'peerHead', peer, height }),
