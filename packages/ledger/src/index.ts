@@ -190,6 +190,7 @@ export {
   type SimulatedBlock,
   type SimulatedCall,
   type SimulatedLog,
+  withoutSignature,
 } from './simulate-blocks.ts'
 export {
   SIMULATION_LIMITS,

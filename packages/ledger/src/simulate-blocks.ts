@@ -348,9 +348,14 @@ function transactionOf(
     blobVersionedHashes: type === 3 ? (call.blobVersionedHashes ?? []) : [],
     authorizationList: type === 4 ? (call.authorizationList ?? []) : [],
   }
+  return withoutSignature(transaction, sender)
+}
+
+/** The transaction as if this account had sent it: with zeros for a signature. */
+export function withoutSignature(transaction: Transaction, sender: Address): SignedTransaction {
   const encoded =
     // A legacy transaction without signature ends in three zeros, as one to be signed for chain 0.
-    type === 0
+    transaction.type === 0
       ? signingBytes({ ...transaction, chainId: 0n })
       : encodeTransaction(transaction, UNSIGNED)
   return { ...transaction, signature: UNSIGNED, hash: keccak256Hex(encoded), encoded, sender }

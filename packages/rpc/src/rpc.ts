@@ -10,6 +10,7 @@ import { blockMethods } from './methods/block.ts'
 import { callMethods } from './methods/call.ts'
 import { debugMethods } from './methods/debug.ts'
 import { feeMethods } from './methods/fee.ts'
+import { fillMethods } from './methods/fill.ts'
 import { type LogPorts, logMethods } from './methods/log.ts'
 import { modulesMethod, nodeMethods } from './methods/node.ts'
 import { poolMethods } from './methods/pool.ts'
@@ -65,6 +66,7 @@ export function methodsOf(
     ...transactionMethods(backend, limits, ports),
     ...feeMethods(backend, limits, ports),
     ...callMethods(backend, limits),
+    ...fillMethods(backend, limits),
     ...simulateMethods(backend, limits, ports),
     ...logMethods(backend, limits, ports),
     ...subscriptionMethods(backend, limits, ports),

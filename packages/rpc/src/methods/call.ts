@@ -68,7 +68,8 @@ function outputOf(outcome: CallOutcome): JsonText {
   return outcome.status === 'success' ? data(outcome.output) : fail(outcome)
 }
 
-function fail(
+/** @throws RpcError that tells how the execution ended */
+export function fail(
   outcome:
     | { readonly status: 'reverted'; readonly output: Uint8Array }
     | { readonly status: 'failed'; readonly reason: string },

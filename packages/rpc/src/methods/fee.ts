@@ -1,62 +1,20 @@
-/**
- * What gas costs, and has cost.
- *
- * A tip buys a place only where places are scarce. On a chain whose blocks are not full the
- * suggestion is therefore the least that the pool takes, which is 0 on a chain without fees.
- */
+/** What gas costs, and has cost. */
 
-import type { Hash } from '@vellum/evm'
-import type { Receipt, SealedBlock, SignedTransaction } from '@vellum/ledger'
+import type { Receipt, SealedBlock } from '@vellum/ledger'
 import type { Backend } from '../backend.ts'
 import { heightOf, requireHeight } from '../block.ts'
 import { invalidParams, RpcError, SERVER_ERROR } from '../error.ts'
-import { paidPerGas, quantity } from '../format.ts'
+import { quantity } from '../format.ts'
 import { type JsonText, jsonArray, NULL } from '../json.ts'
 import type { RpcLimits } from '../limits.ts'
 import { type Method, method } from '../method.ts'
 import { listOf, optional, parseBlockNumber, parseIndex, required } from '../parse.ts'
+import { ascending, createTipSuggestion, tipOf } from '../tip-suggestion.ts'
 import { beginTurn, type TurnPorts } from '../turn.ts'
 
-/** Blocks looked back at for what tips scarce places went for. */
-const SAMPLED_BLOCKS = 20
-/** Transactions with the lowest tips taken of each such block: what it cost to get in. */
-const SAMPLED_TRANSACTIONS = 3
-/** A block is full from this share of its gas limit on, in per cent. */
-const FULL_PERCENT = 90n
-const SUGGESTED_PERCENTILE = 60
-
 export function feeMethods(backend: Backend, limits: RpcLimits, ports: TurnPorts): Method[] {
-  const { chain, pool } = backend
-  let suggested: { readonly head: Hash; readonly tip: bigint } | undefined
-
-  /** Wei per gas above the base fee that gets a transaction into one of the next blocks. */
-  function suggestTip(): bigint {
-    const { header, hash } = chain.head()
-    if (suggested?.head !== hash) {
-      const base = chain.nextFees(header).baseFeePerGas ?? 0n
-      const minimum = pool.feePerGasMin()
-      const floor = minimum > base ? minimum - base : 0n
-      const going = tipsOfFullBlocks(header.number)
-      const rank = Math.floor(((going.length - 1) * SUGGESTED_PERCENTILE) / 100)
-      const tip = going[rank] ?? floor
-      suggested = { head: hash, tip: tip > floor ? tip : floor }
-    }
-    return suggested.tip
-  }
-
-  function tipsOfFullBlocks(head: number): bigint[] {
-    const tips: bigint[] = []
-    for (let height = head; height > 0 && height > head - SAMPLED_BLOCKS; height--) {
-      const header = chain.header(height)?.header
-      if (header === undefined) break
-      if (header.gasUsed * 100n < header.gasLimit * FULL_PERCENT) continue
-      const block = chain.block(height)
-      if (block === undefined) break
-      const cheapest = block.transactions.map((tx) => tipOf(tx, header.baseFeePerGas))
-      tips.push(...cheapest.sort(ascending).slice(0, SAMPLED_TRANSACTIONS))
-    }
-    return tips.sort(ascending)
-  }
+  const { chain } = backend
+  const suggestTip = createTipSuggestion(backend)
 
   async function feeHistory(
     countWanted: number,
@@ -158,17 +116,8 @@ function rewardsAt(
   })
 }
 
-/** Wei per gas that went to the block's author. */
-function tipOf(tx: SignedTransaction, baseFee: bigint | undefined): bigint {
-  return paidPerGas(tx, baseFee) - (baseFee ?? 0n)
-}
-
 function ratio(used: bigint, limit: bigint): number {
   return limit === 0n ? 0 : Number(used) / Number(limit)
-}
-
-function ascending(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** A count of blocks: a quantity, or as go-ethereum also takes it, a number or decimal text. */

@@ -201,6 +201,12 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
     listOf(ref('SimulatedBlock')),
   ),
 
+  eth_fillTransaction: of(
+    'A transaction with nonce, gas and fees, to be signed elsewhere.',
+    [wanted('transaction', ref('CallRequest'))],
+    objectOf({ raw: BYTES, tx: ref('Transaction') }),
+  ),
+
   // Fees.
   eth_gasPrice: of('Wei a gas with which a transaction soon gets into a block.', [], QUANTITY),
   eth_maxPriorityFeePerGas: of('The tip in it.', [], QUANTITY),
