@@ -94,7 +94,11 @@ function configAt(genesis: Genesis, genesisHash: Hash, time: number, crc32: Crc3
 
 /** Blocks and then times of the forks that have passed, ascending, each once, without the genesis'. */
 function forksUpTo({ schedule, timestamp }: Planned, time: number): number[] {
-  const blocks = [...new Set(schedule.forkBlocks)].filter((at) => at > 0).sort((a, b) => a - b)
+  const named = [
+    ...schedule.forks.filter(({ by }) => by === 'block').map(({ at }) => at),
+    ...schedule.idleForks.map(([, at]) => at),
+  ]
+  const blocks = [...new Set(named)].filter((at) => at > 0).sort((a, b) => a - b)
   return [...blocks, ...activationTimes({ schedule, timestamp }).filter((at) => at <= time)]
 }
 

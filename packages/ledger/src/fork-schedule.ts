@@ -29,8 +29,8 @@ export interface ForkSchedule {
   readonly forks: readonly ForkActivation[]
   /** In order of time; a fork stands before an equally early change of parameters alone. */
   readonly blobs: readonly BlobActivation[]
-  /** Blocks that the genesis names for forks, those too that change no rule: EIP-6122 counts them. */
-  readonly forkBlocks: readonly number[]
+  /** Forks of the genesis that change no rule, by key, with their blocks: EIP-6122 counts them. */
+  readonly idleForks: readonly (readonly [key: string, at: number])[]
 }
 
 /**

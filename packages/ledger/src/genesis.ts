@@ -43,6 +43,7 @@ import {
   requiredField,
 } from './json-reader.ts'
 import { BLOOM_BYTES } from './receipt.ts'
+import type { StatusTreePlace } from './status-tree.ts'
 import { EMPTY_ROOT } from './trie.ts'
 
 export interface Genesis {
@@ -54,6 +55,8 @@ export interface Genesis {
   readonly depositContract: Address | undefined
   /** `config.vellum.permissionContract`: whose storage says who may send, deploy and connect. */
   readonly permissionContract: Address | undefined
+  /** `config.vellum.statusTree`: whose array's root stands in the vanity of every header. */
+  readonly statusTree: StatusTreePlace | undefined
   /** Besu's `zeroBaseFee`: the base fee is 0 in every block. */
   readonly zeroBaseFee: boolean
   /** undefined: not a QBFT chain. */
@@ -208,6 +211,7 @@ export function parseGenesis(json: unknown): Genesis {
   const depositContract = fieldOf(config, 'depositContractAddress')
   const ours = fieldOf(config, 'vellum')
   const permissionContract = ours && fieldOf(readObject(ours), 'permissionContract')
+  const statusTree = ours && fieldOf(readObject(ours), 'statusTree')
   return Object.freeze({
     chainId: readQuantity(requiredField(config, 'chainId'), 256),
     schedule: readSchedule(config),
@@ -215,6 +219,7 @@ export function parseGenesis(json: unknown): Genesis {
     depositContract: depositContract === undefined ? undefined : readAddress(depositContract),
     permissionContract:
       permissionContract === undefined ? undefined : readAddress(permissionContract),
+    statusTree: statusTree === undefined ? undefined : readStatusTree(statusTree),
     zeroBaseFee: zeroBaseFee === undefined ? false : readBoolean(zeroBaseFee),
     qbft: readQbft(config),
     number: optional('number', readNumber) ?? 0,
@@ -245,6 +250,7 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
     if (fork === 'spuriousDragon') config.eip155Block = at
     config[KEY_OF_FORK[fork]] = at
   }
+  for (const [key, at] of schedule.idleForks) config[key] = at
   if (schedule.blobs.length > 0) {
     const blobSchedule: Record<string, unknown> = {}
     for (const { name, at, target, max, baseFeeUpdateFraction } of schedule.blobs) {
@@ -257,8 +263,16 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
     config.terminalTotalDifficulty = quantity(genesis.terminalTotalDifficulty)
   }
   if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
-  if (genesis.permissionContract !== undefined) {
-    config.vellum = { permissionContract: genesis.permissionContract }
+  if (genesis.permissionContract !== undefined || genesis.statusTree !== undefined) {
+    config.vellum = {
+      ...present('permissionContract', genesis.permissionContract),
+      ...(genesis.statusTree && {
+        statusTree: {
+          contract: genesis.statusTree.contract,
+          slot: quantity(genesis.statusTree.slot),
+        },
+      }),
+    }
   }
   if (genesis.zeroBaseFee) config.zeroBaseFee = true
   if (qbft !== undefined) {
@@ -325,7 +339,29 @@ export function genesisHeader(genesis: Genesis, stateRoot: Hash): Header {
 
 // --- reading ---
 
+/** Other consensus pays otherwise than proof of work does, so that no state root would fit. */
+const UNKNOWN_CONSENSUS = ['clique', 'ibft', 'ibft2', 'istanbul'] as const
+
+function assertKnownConsensus(config: JsonObject): void {
+  if (fieldOf(config, 'qbft') !== undefined) return
+  for (const name of UNKNOWN_CONSENSUS) {
+    const field = fieldOf(config, name)
+    if (field !== undefined) throw invalidJson(field.path, 'is a consensus this node does not know')
+  }
+}
+
+/** The DAO fork moved the money of some accounts by hand; where it is only mentioned, nothing happens. */
+function assertNoDaoFork(config: JsonObject): void {
+  const block = fieldOf(config, 'daoForkBlock')
+  const support = fieldOf(config, 'daoForkSupport')
+  if (block === undefined || readNumber(block) === 0) return
+  if (support !== undefined && !readBoolean(support)) return
+  throw invalidJson(block.path, 'changes accounts by hand, in a way that this node does not know')
+}
+
 function readSchedule(config: JsonObject): ForkSchedule {
+  assertKnownConsensus(config)
+  assertNoDaoFork(config)
   for (const [key, { path, value }] of config.fields) {
     const startsRules = key.endsWith('time') || key.endsWith('block')
     if (startsRules && value !== null && !KNOWN_ACTIVATIONS.has(key)) {
@@ -333,25 +369,25 @@ function readSchedule(config: JsonObject): ForkSchedule {
     }
   }
   const forks: ForkActivation[] = []
-  const forkBlocks: number[] = []
+  const idleForks: (readonly [key: string, at: number])[] = []
   for (const [key, fork] of FORK_KEYS) {
     const field = fieldOf(config, key)
     if (field === undefined) continue
     const at = readNumber(field)
     const by = key.endsWith('Time') ? 'time' : 'block'
-    if (by === 'block') forkBlocks.push(at)
     const last = forks.at(-1)
     if (last?.by === by && last.at > at) {
       throw invalidJson(field.path, `is before ${last.fork}, which must not start later`)
     }
     // Two keys of one fork: it starts with the first of them.
     if (last?.fork !== fork) forks.push(Object.freeze({ fork, by, at }))
+    else if (last.at !== at) idleForks.push([key, at])
   }
   addMergeAtGenesis(config, forks)
   return Object.freeze({
     forks: Object.freeze(forks),
     blobs: Object.freeze(readBlobs(config, forks)),
-    forkBlocks: Object.freeze(forkBlocks),
+    idleForks: Object.freeze(idleForks),
   })
 }
 
@@ -415,6 +451,14 @@ function readBlobSchedule(field: JsonField): BlobSchedule {
     throw invalidJson(`${field.path}.baseFeeUpdateFraction`, 'must not be 0')
   }
   return schedule
+}
+
+function readStatusTree(field: JsonField): StatusTreePlace {
+  const place = readObject(field)
+  return Object.freeze({
+    contract: readAddress(requiredField(place, 'contract')),
+    slot: readQuantity(requiredField(place, 'slot'), 256),
+  })
 }
 
 function readQbft(config: JsonObject): QbftConfig | undefined {

@@ -232,6 +232,16 @@ describe('parseGenesis', () => {
     ['', 'no object', 5],
     ['config', 'no configuration', { ...MINIMAL, config: undefined }],
     ['config.chainId', 'no chain id', { ...MINIMAL, config: {} }],
+    [
+      'config.clique',
+      'another consensus, which pays otherwise',
+      { ...MINIMAL, config: { chainId: 1, clique: { period: 5 } } },
+    ],
+    [
+      'config.daoForkBlock',
+      'a change of accounts by hand',
+      { ...MINIMAL, config: { chainId: 1, daoForkBlock: 9, daoForkSupport: true } },
+    ],
     ['gasLimit', 'a gas limit of 2^64', { ...MINIMAL, gasLimit: `0x1${'0'.repeat(16)}` }],
     ['gasLimit', 'a fraction', { ...MINIMAL, gasLimit: 1.5 }],
     ['gasLimit', 'a negative number', { ...MINIMAL, gasLimit: -1 }],
