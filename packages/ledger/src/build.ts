@@ -5,6 +5,7 @@ import { EMPTY_OMMERS_HASH, type Header, transactionsRoot, withdrawalsRoot } fro
 import { LIMITS } from './config.ts'
 import { isRefusal } from './error.ts'
 import { type BlockExecutionPorts, type BlockOutcome, beginBlock } from './execute-block.ts'
+import { withVanity } from './extra-data.ts'
 import type { Pool } from './pool.ts'
 import type { ConsensusFields } from './seal.ts'
 import type { PreparedState } from './state.ts'
@@ -35,6 +36,8 @@ export interface BuildRequest {
 export interface BuildPorts extends BlockExecutionPorts {
   readonly pool: Pool
   readonly prepare: (outcome: BlockOutcome, height: number) => PreparedState
+  /** Root of the status tree after the block, which its vanity says; absent where a chain has none. */
+  readonly statusRoot?: ((outcome: BlockOutcome) => Uint8Array) | undefined
 }
 
 export interface BuiltBlock {
@@ -107,7 +110,10 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     receiptsRoot: rootOfList(outcome.encodedReceipts),
     logsBloom: outcome.logsBloom,
     gasUsed: outcome.gasUsed,
-    extraData: fields.extraData,
+    extraData:
+      ports.statusRoot === undefined
+        ? fields.extraData
+        : withVanity(fields.extraData, ports.statusRoot(outcome)),
     nonce: fields.nonce,
     withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
     blobGasUsed: cancun ? outcome.blobGasUsed : undefined,

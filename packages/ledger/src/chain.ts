@@ -33,6 +33,7 @@ import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { isRefusal, LedgerError } from './error.ts'
 import { type BlockOutcome, beginBlock } from './execute-block.ts'
+import { decodeExtraData } from './extra-data.ts'
 import { type ForkConfigs, forkConfigsAt } from './fork-config.ts'
 import { type Genesis, type GenesisAccount, genesisHeader } from './genesis.ts'
 import { genesisChanges } from './genesis-state.ts'
@@ -50,6 +51,14 @@ import { openSnapshot, type SnapshotSource } from './snapshot-source.ts'
 import { readSnapshot, snapshotWrite, sweepReplaced } from './snapshot-sweep.ts'
 import { createState, flushWrites, type PreparedState, type State } from './state.ts'
 import type { StateView } from './state-view.ts'
+import { openStatusTree, statusWrites } from './status-store.ts'
+import {
+  createStatusTree,
+  type StatusChanges,
+  type StatusProof,
+  type StatusTree,
+  statusChanges,
+} from './status-tree.ts'
 import {
   type Crc32,
   createStore,
@@ -91,6 +100,8 @@ export interface ExecutedBlock {
   readonly hash: Hash
   readonly outcome: BlockOutcome
   readonly state: PreparedState
+  /** What it writes to the status tree; undefined where the chain has none. */
+  readonly status: StatusChanges | undefined
   /** RLP of the body. */
   readonly body: Uint8Array
 }
@@ -140,6 +151,8 @@ export interface Chain {
   isStateHeld(number: number): boolean
   /** Opens a state that is held, to serve it: see `openSnapshot` for what the caller owes it. */
   openSnapshot(number: number): Generator<void, SnapshotSource, void>
+  /** A leaf of the status tree at the head; undefined where the chain has none. @param index 0 to 2^32 - 1 */
+  proveStatus(index: number): StatusProof | undefined
   /** A contract's code; undefined if no state had it. */
   code(codeHash: Hash): Uint8Array | undefined
   /** The state at the head. */
@@ -223,6 +236,7 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
     while (logIndex.hasWork()) await logIndex.step()
   }
   const chain = createChain(store, head, logIndex, options)
+  await chain.openStatus()
   height = () => chain.head().header.number
   return chain
 }
@@ -252,7 +266,7 @@ function createChain(
   opened: HeadRecord,
   logIndex: LogIndex,
   options: ChainOptions,
-): Chain {
+): Chain & { openStatus(): Promise<void> } {
   const { genesis, scheme, crypto, retainedBlocks } = options
   const measure: Measure = options.measure ?? ((_, work) => work())
   let state: State = createState({
@@ -270,6 +284,14 @@ function createChain(
   let mergedAt = genesis.terminalTotalDifficulty === undefined ? undefined : findMerge()
   let transactionCount = opened.transactionCount
   let appending = false
+  const { statusTree: statusPlace } = genesis
+  let status: StatusTree = createStatusTree()
+
+  async function openStatus(): Promise<void> {
+    if (statusPlace === undefined) return
+    const root = head.header.number === 0 ? undefined : vanityOf(head.header)
+    status = await openStatusTree(store, statusPlace, state.head(), root)
+  }
 
   /** The first block of difficulty 0: none before it has it, all after it do. */
   function findMerge(): number | undefined {
@@ -458,13 +480,21 @@ function createChain(
       if (prepared.root !== header.stateRoot) {
         return { ok: false, reason: 'state root differs from execution' }
       }
+      const status = statusOf(outcome)
+      if (status && !isSameRoot(vanityOf(header), rootWith(status))) {
+        return { ok: false, reason: 'status root differs from execution' }
+      }
       const hash = scheme.hash(header)
-      return { ok: true, executed: { block, hash, outcome, state: prepared, body } }
+      return { ok: true, executed: { block, hash, outcome, state: prepared, status, body } }
     } catch (error) {
       if (!isRefusal(error)) throw error
       return { ok: false, reason: `${error.code}: ${error.message}` }
     }
   }
+
+  const statusOf = ({ changes }: BlockOutcome): StatusChanges | undefined =>
+    statusPlace && statusChanges(changes, statusPlace)
+  const rootWith = (changes: StatusChanges): Uint8Array => status.rootWith(changes)
 
   async function append(executed: ExecutedBlock): Promise<void> {
     if (appending) throw new Error('blocks are appended one at a time')
@@ -486,9 +516,11 @@ function createChain(
         transactionCount: count,
       }),
       ...riders.writes,
+      ...(executed.status ? statusWrites(store, status, executed.status) : []),
     ]
     await measure('write', () => store.disk.batch(writes))
     state.commit(executed.state)
+    if (executed.status) status.set(executed.status)
     if (isMergeNext(block.header.difficulty)) mergedAt = number
     const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
     head = { header: block.header, hash }
@@ -536,6 +568,7 @@ function createChain(
     snapshotHeight = number
     head = named
     transactionCount = count
+    await openStatus()
     logIndex.restart(number)
     while (logIndex.hasWork()) await logIndex.step()
     appending = false
@@ -624,21 +657,34 @@ function createChain(
           ...executionPorts(rules.fork),
           pool,
           prepare: (out, height) => state.prepare(out.changes, height),
+          statusRoot: statusPlace && ((out) => rootWith(statusChanges(out.changes, statusPlace))),
         },
       )
       const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
       const block: Block = { header, transactions, ommers: [], withdrawals }
-      return { block, hash: scheme.hash(header), outcome, state: prepared, body: encodeBody(block) }
+      const hash = scheme.hash(header)
+      const body = encodeBody(block)
+      return { block, hash, outcome, state: prepared, status: statusOf(outcome), body }
     },
     sealed: (executed, header) => ({ ...executed, block: { ...executed.block, header } }),
     append,
     startFrom,
+    openStatus,
+    proveStatus: (index) => (statusPlace === undefined ? undefined : status.prove(index)),
     onHead: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
     flush: () => (appending ? Promise.resolve() : state.flush()),
   }
+}
+
+function vanityOf(header: Header): Uint8Array {
+  return decodeExtraData(header.extraData).vanity
+}
+
+function isSameRoot(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 function isHeight(number: number, head: number): boolean {

@@ -38,6 +38,11 @@ export function encodeExtraData(extra: ExtraData): Uint8Array {
   ])
 }
 
+/** The same with other vanity. @param vanity at most 32 bytes @throws as `decodeExtraData` */
+export function withVanity(bytes: Uint8Array, vanity: Uint8Array): Uint8Array {
+  return encodeExtraData({ ...decodeExtraData(bytes), vanity })
+}
+
 const ADD = Uint8Array.of(0xff)
 
 /**

@@ -265,7 +265,7 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
   if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
   if (genesis.permissionContract !== undefined || genesis.statusTree !== undefined) {
     config.vellum = {
-      ...present('permissionContract', genesis.permissionContract),
+      ...(genesis.permissionContract && { permissionContract: genesis.permissionContract }),
       ...(genesis.statusTree && {
         statusTree: {
           contract: genesis.statusTree.contract,

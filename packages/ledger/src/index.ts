@@ -225,6 +225,16 @@ export {
 } from './state.ts'
 export type { StateProof, StateView, StorageProof } from './state-view.ts'
 export {
+  createStatusTree,
+  rootOfStatusProof,
+  STATUS_TREE_DEPTH,
+  type StatusChanges,
+  type StatusProof,
+  type StatusTree,
+  type StatusTreePlace,
+  statusSlot,
+} from './status-tree.ts'
+export {
   type Crc32,
   createStore,
   type HeadRecord,

@@ -57,6 +57,8 @@ export const KIND = {
   flushed: 0x6c,
   /** height of a flush -> keys of the trie nodes that it made obsolete. Pruned mode only. */
   obsolete: 0x6f,
+  /** number -> 64 leaves of the status tree. */
+  statusLeaves: 0x75,
   /** Height of the snapshot that the chain goes on from, and whether what it replaced is removed. */
   snapshot: 0x70,
   /** How far a snapshot sync has come. */
