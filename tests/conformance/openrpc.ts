@@ -37,11 +37,14 @@ export function loadAnswerSchemas(path: string): AnswerSchemas {
       compiled.set(method, validate)
       if (validate(result)) return undefined
       // An empty list is of every kind of list: that several alternatives fit is no fault of it.
-      const isEmpty = Array.isArray(result) && result.length === 0
       const isAmbiguous = ({ keyword, params }: ErrorObject): boolean =>
         keyword === 'oneOf' && params.passingSchemas !== null
-      if (isEmpty && validate.errors?.every(isAmbiguous)) return undefined
+      if (isEmptyList(result) && validate.errors?.every(isAmbiguous)) return undefined
       return ajv.errorsText(validate.errors, { dataVar: method, separator: '; ' })
     },
   }
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }
