@@ -1,8 +1,8 @@
 /**
- * The client of `pnpm bench node`, in a process of its own: it sends ready-made requests over raw
- * keep-alive connections, one at a time on each, and looks at no more of an answer than its length
- * and whether it is a result. It is the same for both servers and cheap, because it shares the
- * machine's cores with them.
+ * The client of `pnpm bench node` and `pnpm bench rpc`, in a process of its own: it sends ready-made
+ * requests over raw keep-alive connections or WebSockets, one at a time on each, and looks at no more
+ * of an answer than its length and whether it is a result. It is the same for both servers and cheap,
+ * because it shares the machine's cores with them.
  *
  * Reads one job as JSON on standard input, answers one line of JSON on standard output.
  */
@@ -13,6 +13,8 @@ import { connect, type Socket } from 'node:net'
 export interface ClientJob {
   readonly port: number
   readonly connections: number
+  /** HTTP unless given. */
+  readonly protocol?: Protocol
   readonly requests:
     | {
         /** Each connection sends its part of the file once: bodies, one a line. */
@@ -27,10 +29,14 @@ export interface ClientJob {
       }
 }
 
+export type Protocol = 'http' | 'websocket'
+
 export interface ClientResult {
   readonly answered: number
   readonly milliseconds: number
-  /** Answers without a result. */
+  /** Milliseconds from a request to the whole of its answer, of which 99 % are not above it. */
+  readonly p99Ms: number
+  /** Answers without a result, or with an error. */
   readonly failures: number
   readonly firstFailure: string | undefined
 }
@@ -38,27 +44,104 @@ export interface ClientResult {
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 async function runJob(job: ClientJob): Promise<ClientResult> {
-  const queues = queuesOf(job)
-  const sockets = await Promise.all(queues.map(() => open(job.port)))
+  const protocol = PROTOCOLS[job.protocol ?? 'http']
+  const queues = queuesOf(job, protocol)
+  const sockets = await Promise.all(queues.map(() => protocol.open(job.port)))
   const until =
     job.requests.kind === 'repeat'
       ? performance.now() + job.requests.forMs
       : Number.POSITIVE_INFINITY
   const startedAt = performance.now()
-  const results = await Promise.all(queues.map((queue, i) => drive(sockets[i]!, queue, until)))
+  const results = await Promise.all(
+    queues.map((queue, i) => drive(sockets[i]!, protocol, queue, until)),
+  )
   const milliseconds = performance.now() - startedAt
+  const times = results.flatMap(({ times }) => times).sort((a, b) => a - b)
   return {
-    answered: results.reduce((sum, { answered }) => sum + answered, 0),
+    answered: times.length,
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? 0,
     failures: results.reduce((sum, { failures }) => sum + failures, 0),
     firstFailure: results.find(({ firstFailure }) => firstFailure !== undefined)?.firstFailure,
     milliseconds,
   }
 }
 
+/** How requests and answers lie on a connection. */
+interface Wire {
+  open(port: number): Promise<Socket>
+  requestOf(body: string): Buffer
+  /** Where the body of an answer begins and ends; undefined: its head is not whole. @throws Error */
+  answerIn(bytes: Buffer): { readonly from: number; readonly to: number } | undefined
+}
+
+const PROTOCOLS: Readonly<Record<Protocol, Wire>> = {
+  http: {
+    open,
+    requestOf: (body) =>
+      Buffer.from(
+        `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        'latin1',
+      ),
+    answerIn(bytes) {
+      const headEnd = bytes.indexOf(HEAD_END)
+      if (headEnd === -1) return undefined
+      const head = bytes.toString('latin1', 0, headEnd)
+      const length = /content-length: (\d+)/i.exec(head)?.[1]
+      if (length === undefined) throw new Error(`an answer without length: ${head}`)
+      return { from: headEnd + 4, to: headEnd + 4 + Number(length) }
+    },
+  },
+  websocket: {
+    open: openWebSocket,
+    requestOf: frameOf,
+    answerIn(bytes) {
+      if (bytes.length < 2) return undefined
+      // Whole texts only, in one frame: neither server cuts them.
+      if (bytes[0] !== 0x81) throw new Error(`a frame that is no text: ${bytes[0]}`)
+      const short = bytes[1]! & 127
+      const from = short < 126 ? 2 : short === 126 ? 4 : 10
+      if (bytes.length < from) return undefined
+      if (short < 126) return { from, to: from + short }
+      const size = short === 126 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2))
+      return { from, to: from + size }
+    },
+  },
+}
+
+/** A text in one frame, masked with zeros: so that it costs the client nothing, and the server the same. */
+function frameOf(body: string): Buffer {
+  const size = body.length
+  const head = Buffer.alloc(size < 126 ? 2 : size < 65_536 ? 4 : 10)
+  head[0] = 0x81
+  if (size < 126) head[1] = 128 | size
+  else if (size < 65_536) {
+    head[1] = 128 | 126
+    head.writeUInt16BE(size, 2)
+  } else {
+    head[1] = 128 | 127
+    head.writeBigUInt64BE(BigInt(size), 2)
+  }
+  return Buffer.concat([head, Buffer.alloc(4), Buffer.from(body, 'latin1')])
+}
+
+async function openWebSocket(port: number): Promise<Socket> {
+  const socket = await open(port)
+  const upgrade = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13']
+  const head = ['GET / HTTP/1.1', 'Host: localhost', ...upgrade].join('\r\n')
+  socket.write(`${head}\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`)
+  return new Promise((resolve, reject) => {
+    socket.once('data', (data: Buffer) => {
+      const answer = data.toString('latin1')
+      if (answer.startsWith('HTTP/1.1 101') && answer.endsWith('\r\n\r\n')) resolve(socket)
+      else reject(new Error(`no WebSocket: ${answer}`))
+    })
+  })
+}
+
 /** Next request of a connection, undefined at its end. */
 type Queue = () => Buffer | undefined
 
-function queuesOf({ requests, connections }: ClientJob): Queue[] {
+function queuesOf({ requests, connections }: ClientJob, { requestOf }: Wire): Queue[] {
   if (requests.kind === 'repeat') {
     const ready = requests.bodies.map(requestOf)
     return Array.from({ length: connections }, (_, i) => {
@@ -76,13 +159,6 @@ function queuesOf({ requests, connections }: ClientJob): Queue[] {
   })
 }
 
-function requestOf(body: string): Buffer {
-  return Buffer.from(
-    `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    'latin1',
-  )
-}
-
 function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket))
@@ -90,43 +166,43 @@ function open(port: number): Promise<Socket> {
   })
 }
 
-function drive(
-  socket: Socket,
-  queue: Queue,
-  until: number,
-): Promise<Omit<ClientResult, 'milliseconds'>> {
-  let answered = 0
+interface Driven {
+  readonly times: readonly number[]
+  readonly failures: number
+  readonly firstFailure: string | undefined
+}
+
+function drive(socket: Socket, wire: Wire, queue: Queue, until: number): Promise<Driven> {
+  const times: number[] = []
   let failures = 0
   let firstFailure: string | undefined
   let rest: Buffer | undefined
+  let askedAt = 0
   return new Promise((resolve, reject) => {
     const next = (): void => {
-      const request = performance.now() < until ? queue() : undefined
+      askedAt = performance.now()
+      const request = askedAt < until ? queue() : undefined
       if (request !== undefined) {
         socket.write(request)
         return
       }
       socket.destroy()
-      resolve({ answered, failures, firstFailure })
+      resolve({ times, failures, firstFailure })
     }
     socket.on('error', reject)
     socket.on('data', (data: Buffer) => {
       const bytes = rest === undefined ? data : Buffer.concat([rest, data])
       rest = bytes
-      const headEnd = bytes.indexOf(HEAD_END)
-      if (headEnd === -1) return
-      const head = bytes.toString('latin1', 0, headEnd)
-      const length = /content-length: (\d+)/i.exec(head)?.[1]
-      if (length === undefined) {
-        reject(new Error(`an answer without length: ${head}`))
-        return
-      }
-      if (bytes.length < headEnd + 4 + Number(length)) return
+      const answer = wire.answerIn(bytes)
+      if (answer === undefined || bytes.length < answer.to) return
       rest = undefined
-      answered += 1
-      if (bytes.indexOf('"result"', headEnd) === -1) {
+      times.push(performance.now() - askedAt)
+      const isResult =
+        bytes.indexOf('"result"', answer.from) !== -1 &&
+        bytes.indexOf('"error"', answer.from) === -1
+      if (!isResult) {
         failures += 1
-        firstFailure ??= bytes.toString('latin1', headEnd + 4)
+        firstFailure ??= bytes.toString('latin1', answer.from)
       }
       next()
     })

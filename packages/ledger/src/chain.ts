@@ -71,7 +71,7 @@ import {
   type Store,
   writeHeight,
 } from './store.ts'
-import { findLogs, transactionHashes } from './stored-logs.ts'
+import { findLogs, findLogsInRecord, hashesInBody } from './stored-logs.ts'
 import { type SenderRecovery, withSender } from './transaction.ts'
 import { EMPTY_ROOT, rootOfList } from './trie.ts'
 import { verifyBody, verifyHeader } from './validate.ts'
@@ -380,13 +380,15 @@ function createChain(
 
   function logsOf(number: number, matcher: LogMatcher): BlockLogs | undefined {
     assertBlockHeld(number)
+    const decoded = receiptLists.get(number)
     const key = heightKey(KIND.receipts, number)
-    const found = findLogs(store.mustRead(key, `receipts of block ${number}`), matcher)
+    const found = decoded
+      ? findLogs(decoded, matcher)
+      : findLogsInRecord(store.mustRead(key, `receipts of block ${number}`), matcher)
     const named = found.length === 0 ? undefined : header(number)
     if (named === undefined) return undefined
-    const body = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
     const hashes = transactionHashes(
-      body,
+      number,
       found.map(({ transactionIndex }) => transactionIndex),
     )
     return {
@@ -395,6 +397,13 @@ function createChain(
       timestamp: named.header.timestamp,
       logs: found.map((each, i) => ({ ...each, transactionHash: hashes[i]! })),
     }
+  }
+
+  function transactionHashes(number: number, indexes: readonly number[]): Hash[] {
+    const decoded = blocks.get(number)
+    if (decoded !== undefined) return indexes.map((index) => decoded.transactions[index]!.hash)
+    const body = store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
+    return hashesInBody(body, indexes)
   }
 
   const rulesAt = (number: number, timestamp: number): ChainRules =>

@@ -51,12 +51,28 @@ export function keysOfRecord(record: Uint8Array, add: (key: LogKey) => void): vo
   if (isAny) add(ANY_LOG)
 }
 
+/** The logs that fit, in their order. */
+export function findLogs(receipts: readonly Receipt[], matcher: LogMatcher): FoundLog[] {
+  const found: FoundLog[] = []
+  let logIndex = 0
+  for (let transactionIndex = 0; transactionIndex < receipts.length; transactionIndex++) {
+    const { logs, logsBloom } = receipts[transactionIndex]!
+    if (logs.length > 0 && matcher.mayMatch(logsBloom)) {
+      logs.forEach((log, i) => {
+        if (matcher.matches(log)) found.push({ log, transactionIndex, logIndex: logIndex + i })
+      })
+    }
+    logIndex += logs.length
+  }
+  return found
+}
+
 /**
- * The logs that fit, in their order.
+ * The same out of the record of receipts, of which only those that may fit are decoded.
  * @param record the record of the block's receipts
  * @throws LedgerError LEDGER_RLP_INVALID or LEDGER_RECEIPT_INVALID if it is none
  */
-export function findLogs(record: Uint8Array, matcher: LogMatcher): FoundLog[] {
+export function findLogsInRecord(record: Uint8Array, matcher: LogMatcher): FoundLog[] {
   const found: FoundLog[] = []
   let transactionIndex = 0
   let logIndex = 0
@@ -79,7 +95,7 @@ export function findLogs(record: Uint8Array, matcher: LogMatcher): FoundLog[] {
 const BLOOM_HEAD = 3
 
 /** Hashes of some transactions of a body. @param body the record of the block's body */
-export function transactionHashes(body: Uint8Array, indexes: readonly number[]): Hash[] {
+export function hashesInBody(body: Uint8Array, indexes: readonly number[]): Hash[] {
   const encoded = splitRlpList(splitRlpList(body)[0]!)
   return indexes.map((index) => {
     const item = encoded[index]!

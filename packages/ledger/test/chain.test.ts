@@ -147,6 +147,41 @@ describe('chain', () => {
     expect(theirs.state().account(addressOf(50))?.balance).toBe(3n)
   })
 
+  test('logs are found in the open section and, after a restart, in one that was made again', async () => {
+    const disk = createMemoryKeyValue()
+    const chain = await open(disk)
+    const contract = createAddress(addressOf(1), 0n)
+    const fields = { to: undefined, gasLimit: 200_000n, value: 0n, data: INIT_CODE }
+    await grow(chain, tx(1, 0, fields))
+    const write = (nonce: number): SignedTransaction =>
+      tx(1, nonce, { to: contract, gasLimit: 90_000n, value: 0n, data: new Uint8Array(32).fill(7) })
+    const [silent, first, second] = [tx(2, 0), write(1), write(2)]
+    await grow(chain, silent, first)
+    await grow(chain)
+    await grow(chain, second)
+    const find = (from: Chain, address: Address): unknown[] =>
+      [
+        ...from.searchLogs({
+          from: 0,
+          to: 4,
+          criteria: { addresses: [address], topics: [] },
+          limits: { blocksMax: 0, lookupsMax: 10, readsMax: 10 },
+        }),
+      ].filter((step) => step !== undefined)
+    const logAt = (number: number, { hash }: SignedTransaction, index: number) => ({
+      number,
+      hash: chain.hashAt(number),
+      timestamp: chain.header(number)?.header.timestamp,
+      logs: [{ logIndex: 0, transactionIndex: index, transactionHash: hash }],
+    })
+    for (const each of [chain, await open(disk)]) {
+      expect(each.logIndex.state()).toMatchObject({ missing: 0, sections: 0 })
+      const index = each.block(2)!.transactions.findIndex(({ hash }) => hash === first.hash)
+      expect(find(each, contract)).toMatchObject([logAt(2, first, index), logAt(4, second, 0)])
+      expect(find(each, addressOf(1))).toEqual([])
+    }
+  })
+
   test('blocks, receipts and transactions are found again, from cache and from disk', async () => {
     const disk = createMemoryKeyValue()
     const chain = await open(disk)

@@ -19,7 +19,7 @@ import { addressKey, addressKeyAt, type LogKey, topicKey, topicKeyAt } from '../
 import { type BlockLogs, type LogSearchLimits, searchLogs } from '../src/log-search.ts'
 import { createLogSection, offsetsIn, recordIndex, SECTION_ENTRIES } from '../src/log-section.ts'
 import { createStore, heightKey, KIND, type Store } from '../src/store.ts'
-import { findLogs, keysOfReceipts, keysOfRecord } from '../src/stored-logs.ts'
+import { findLogs, findLogsInRecord, keysOfReceipts, keysOfRecord } from '../src/stored-logs.ts'
 
 const hashOf = (n: number): Hash => bytesToHex(keccak256(bigIntToBytes(BigInt(n), 4)))
 const addressOf = (n: number): Address => hashOf(1_000 + n).slice(0, 42) as Address
@@ -96,7 +96,10 @@ function search(
   let read = 0
   const logsOf = (number: number, matcher: ReturnType<typeof createLogMatcher>) => {
     read += 1
-    const found = findLogs(store.mustRead(heightKey(KIND.receipts, number), 'receipts'), matcher)
+    const found = findLogsInRecord(
+      store.mustRead(heightKey(KIND.receipts, number), 'receipts'),
+      matcher,
+    )
     const logs = found.map((each) => ({ ...each, transactionHash: hashOf(0) }))
     return logs.length === 0 ? undefined : { number, hash: hashOf(number), timestamp: 0, logs }
   }
@@ -171,6 +174,31 @@ describe('log keys', () => {
     keysOfRecord(encodeRlp(receipts.map(encodeReceipt)), (key) => theirs.push(key))
     expect(theirs).toEqual(ours)
     expect(ours).toHaveLength(7)
+  })
+})
+
+describe('logs of a block', () => {
+  test('are the same out of receipts and out of their record', () => {
+    const receipts = [
+      receiptOf([log(1, 2, 3), log(4)]),
+      receiptOf([]),
+      { ...receiptOf([log(1, 9), log(1, 2)]), type: 0 as const },
+    ]
+    const record = encodeRlp(receipts.map(encodeReceipt))
+    for (const criteria of [
+      EVERYTHING,
+      { addresses: [addressOf(1)], topics: [] },
+      { addresses: [], topics: [[hashOf(2)]] },
+      { addresses: [addressOf(7)], topics: [] },
+    ]) {
+      const matcher = createLogMatcher(criteria)
+      expect(findLogs(receipts, matcher)).toEqual(findLogsInRecord(record, matcher))
+    }
+    const places = findLogs(receipts, createLogMatcher({ addresses: [], topics: [[hashOf(2)]] }))
+    expect(places.map(({ transactionIndex, logIndex }) => [transactionIndex, logIndex])).toEqual([
+      [0, 0],
+      [2, 3],
+    ])
   })
 })
 

@@ -45,7 +45,7 @@ const KEY = new Uint8Array(32).fill(1)
 const SENDER = addressOfPublicKey(crypto.publicKey(KEY))
 const sealer = createOneSigner(SENDER, KEY, crypto)
 /** Stores the second word of its call data under the first. */
-const STORE_CODE = '0x6020355f355500'
+const STORE_CODE = '0x6020355f35555f355f5fa100'
 const CONTRACT: Address = `0x${'cc'.repeat(20)}`
 const SLOTS = 200
 const RETAINED = 64
@@ -273,6 +273,14 @@ describe('snapshot', () => {
     expect(chain.stateAt(PIVOT).root).toBe(block.header.stateRoot)
     const again = await open(disk)
     expect(again.head().hash).toBe(origin.head().hash)
+    // Logs are indexed from the snapshot on; below it nobody says that there are none.
+    const all = logsOf(origin, PIVOT)
+    expect(all.length).toBeGreaterThan(BLOCKS - PIVOT)
+    for (const each of [chain, again]) {
+      expect(each.logIndex.state()).toMatchObject({ missing: 0 })
+      expect(logsOf(each, PIVOT)).toEqual(all)
+      expect(() => logsOf(each, 1)).toThrow(refused('LEDGER_BLOCK_PRUNED'))
+    }
   })
 
   test('nothing of the genesis state or of a former pivot is left', async () => {
@@ -361,3 +369,16 @@ describe('snapshot: progress', () => {
     expect(segmentBounds(10).from[0]).toBe(0xa0)
   })
 })
+
+/** Where the contract emitted what, from a block up to the head. */
+function logsOf(chain: Chain, from: number): string[] {
+  const found = chain.searchLogs({
+    from,
+    to: chain.head().header.number,
+    criteria: { addresses: [CONTRACT], topics: [] },
+    limits: { blocksMax: 100, lookupsMax: 100, readsMax: 100 },
+  })
+  return [...found].flatMap((block) =>
+    (block?.logs ?? []).map(({ log, logIndex }) => `${block?.hash} ${logIndex} ${log.topics[0]}`),
+  )
+}
