@@ -90,6 +90,8 @@ export function createBackend(options: BackendOptions): Backend {
     simulator: createSimulator(execution),
     payloads: isSealedElsewhere(chain) ? payloadPort(execution) : undefined,
     consensus: options.consensus,
+    proveStatus:
+      chain.genesis.statusTree === undefined ? undefined : (index) => chain.proveStatus(index)!,
   }
 }
 

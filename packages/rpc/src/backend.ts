@@ -29,6 +29,7 @@ import type {
   SignedTransaction,
   SimulationQuery,
   StateView,
+  StatusProof,
   TransactionLocation,
   TransactionWatch,
 } from '@vellum/ledger'
@@ -44,6 +45,8 @@ export interface Backend {
   readonly simulator: Simulator
   /** undefined on a chain that is not sealed by QBFT. */
   readonly consensus?: ConsensusPort | undefined
+  /** Proves a leaf of the status tree at the head; undefined on a chain without one. @param index 0 to 2^32 - 1 */
+  readonly proveStatus?: ((index: number) => StatusProof) | undefined
   /** undefined: `admin_` methods do not exist. */
   readonly admin?: AdminPort | undefined
   /** Blocks for tests; undefined where blocks are sealed, so that nobody mistakes these for any. */

@@ -74,7 +74,7 @@ export function methodsOf(
     ...debugMethods(backend, limits, ports),
     ...(backend.payloads ? testingMethods(backend, backend.payloads, limits) : []),
     ...(backend.consensus ? qbftMethods(backend.chain, backend.consensus, limits) : []),
-    ...(backend.consensus ? vellumMethods(backend.consensus) : []),
+    ...vellumMethods(backend),
     ...(backend.admin ? adminMethods(backend, backend.admin) : []),
   ]
   const granted = new Set(operatorMethods)

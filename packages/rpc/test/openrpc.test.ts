@@ -1,4 +1,5 @@
 import metaSchema from '@open-rpc/meta-schema'
+import { createStatusTree } from '@vellum/ledger'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { AdminPort, Backend, ConsensusPort, PayloadPort } from '../src/backend.ts'
@@ -47,6 +48,7 @@ function allMethods(): Method[] {
     consensus: {} as ConsensusPort,
     admin: {} as AdminPort,
     payloads: {} as PayloadPort,
+    proveStatus: (index) => createStatusTree().prove(index),
   }
   return methodsOf(whole, RPC_LIMITS, testPorts())
 }

@@ -307,4 +307,17 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   ),
   qbft_discardValidatorVote: of('Takes a vote back.', [address], BOOLEAN),
   vellum_consensusStatus: of('Why no block is made.', [], { type: 'object' }),
+  vellum_getStatusProof: of(
+    'A leaf of the status tree at the head, with its proof and the sealed header.',
+    [index],
+    objectOf({
+      blockNumber: QUANTITY,
+      blockHash: HASH,
+      header: BYTES,
+      index: QUANTITY,
+      leaf: HASH,
+      mask: QUANTITY,
+      siblings: listOf(HASH),
+    }),
+  ),
 }
