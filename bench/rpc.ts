@@ -28,7 +28,7 @@ import type { Report, Row, RunOptions } from './table.ts'
 const PORTS = { vellum: 18_655, anvil: 18_656 } as const
 const BATCH = 20
 const MEASURE_MS = 2_000
-const WARM_MS = 1_000
+const WARM_MS = 1_500
 const POLL_MS = 50
 /** Asked about: so many that every batch is full. */
 const askedAbout = senders.slice(0, CONNECTIONS * BATCH * 3)
