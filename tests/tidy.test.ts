@@ -16,6 +16,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   rpc: ['evm', 'ledger'],
   node: ['evm', 'ledger', 'consensus', 'rpc'],
   simulator: ['evm', 'ledger', 'consensus', 'rpc', 'node'],
+  licence: [],
 }
 
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */
