@@ -11,16 +11,17 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Packages from the bottom up: each may use those before it that it names. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   evm: [],
+  contracts: [],
   ledger: ['evm'],
   consensus: ['evm', 'ledger'],
   rpc: ['evm', 'ledger'],
-  node: ['evm', 'ledger', 'consensus', 'rpc'],
+  node: ['evm', 'contracts', 'ledger', 'consensus', 'rpc'],
   simulator: ['evm', 'ledger', 'consensus', 'rpc', 'node'],
-  licence: [],
+  licence: ['contracts'],
 }
 
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */
-const PURE = ['evm', 'ledger', 'consensus', 'rpc', 'simulator']
+const PURE = ['evm', 'contracts', 'ledger', 'consensus', 'rpc', 'simulator']
 /** Command lines and worker processes of pure packages. */
 const HOST = /^packages\/\w+\/src\/host\//
 /** Files in pure packages that touch the world, each with its reason. */
