@@ -168,6 +168,8 @@ describe('a licence on a node in a process of its own', () => {
     provider = new JsonRpcProvider(node.url, undefined, { cacheTimeout: -1, pollingInterval: 50 })
     const contract = new Contract(address, licence.abi as object[], provider)
     expect(await contract.isValid!(LICENCE_ID, CONTENT_HASH)).toBe(true)
+    const issued = await contract.queryFilter(contract.filters.Issued!(LICENCE_ID), 0)
+    expect(issued.map(({ blockNumber }) => blockNumber)).toEqual([issuedAt])
   })
 })
 
