@@ -347,11 +347,13 @@ export function createMachine(fork: Fork): Machine {
           if (depth === 0) return lastOutcome(isCreation ? created.address : undefined)
         }
       }
-      if (--countdown === 0) {
-        countdown = PULSE_INTERVAL
-        setting.pulse?.()
-      }
+      if (--countdown === 0) beat()
     }
+  }
+
+  function beat(): void {
+    countdown = PULSE_INTERVAL
+    setting.pulse?.()
   }
 
   function enter(): number {
@@ -834,8 +836,9 @@ export function createMachine(fork: Fork): Machine {
       const lack = reason >= HALT ? memory.u64[(record + F_LACK) >> 3]! : 0n
       const halt = reason >= HALT ? HALTS[reason - HALT] : undefined
       tracer?.stepEnd?.(gas - memory.u64[(record + F_GAS) >> 3]! + lack, halt)
-      if (reason === YIELDED) setting.pulse?.()
-      else if (reason !== STEPPED) return reason
+      if (reason !== STEPPED && reason !== YIELDED) return reason
+      // The engine's own count begins anew at each step.
+      if (--countdown === 0) beat()
     }
   }
 

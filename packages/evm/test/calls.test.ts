@@ -377,6 +377,24 @@ test('pulse: is asked during an endless loop and may end it', () => {
   expect(createStage({ [CONTRACT]: { code: '0x00' } }).run().status).toBe('success')
 })
 
+test('pulse: is asked as well while opcodes are traced', () => {
+  let steps = 0
+  const pulse = (): void => {
+    throw new Error('time is up')
+  }
+  const tracer = {
+    step: () => {
+      steps++
+    },
+  }
+  const stage = createStage({ [CONTRACT]: { code: `0x5b${push(0)}56` } }, 'osaka', {
+    pulse,
+    tracer,
+  })
+  expect(() => stage.open({ gas: 2n ** 62n })).toThrow('time is up')
+  expect(steps).toBeLessThan(10_000)
+})
+
 test('code: an override runs in place of the callee code, and is its code to itself', () => {
   const stage = createStage({ [CONTRACT]: { code: '0xfe' } })
   const outcome = stage.run({ code: hexToBytes(`0x38${RETURN_TOP}`) })

@@ -43,7 +43,8 @@ async function ask(request: object): Promise<unknown> {
 
 /** Every method that a node may have, whatever its chain. */
 function allMethods(): Method[] {
-  const whole: Backend = {
+  // A port that is new must be named here, so that its methods are not forgotten.
+  const whole: Required<Backend> = {
     ...backend,
     consensus: {} as ConsensusPort,
     admin: {} as AdminPort,
