@@ -59,7 +59,7 @@ const TARGETS: Readonly<Record<string, Target>> = {
     )
     const { resident } = report
     console.log(
-      `resident after a tenth of the runs ${mebibytes(resident.early)}, after all ${mebibytes(resident.late)}`,
+      `resident after half of the runs ${mebibytes(resident.early)}, after all ${mebibytes(resident.late)}`,
     )
     const isFlat =
       late - early <= HEAP_GROWTH_MAX && resident.late - resident.early <= RESIDENT_GROWTH_MAX
