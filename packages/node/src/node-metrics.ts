@@ -38,6 +38,11 @@ export function registerNodeMetrics(metrics: Metrics, observed: ObservedNode): v
     () => chain.transactionCount(),
     'counter',
   )
+  gauge(
+    'vellum_logs_missing_blocks',
+    'Blocks that the index of logs lacks, after a start or damage.',
+    () => chain.logIndex.state().missing,
+  )
   gauge('vellum_pool_ready', 'Transactions that a block could take.', () => pool.readyCount)
   gauge(
     'vellum_pool_gapped',

@@ -1,8 +1,8 @@
-import type { LogIndexState } from '@vellum/ledger'
+import { createMemoryKeyValue, type LogIndexState } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
 import { createLogIndexing } from '../src/log-indexing.ts'
 import type { Logger } from '../src/ports.ts'
-import { createVirtualTime, type VirtualTime } from './virtual-node.ts'
+import { createVirtualNode, createVirtualTime, type VirtualTime } from './virtual-node.ts'
 
 /** An index that lacks so many pieces, each of which takes some milliseconds. */
 function createWork(time: VirtualTime, pieces: number, stepMs: number) {
@@ -116,5 +116,30 @@ describe('indexing of logs', () => {
     await time.advance(1_000)
     expect(failures).toHaveLength(1)
     expect(work.left).toBe(5)
+  })
+
+  test('a node that starts with many blocks indexes them while it runs, and those that come meanwhile', async () => {
+    const disk = createMemoryKeyValue()
+    const first = await createVirtualNode({ disk })
+    await first.node.start()
+    for (let i = 0; i < 100; i++) {
+      await first.node.backend.pool.submit(first.transfer().encoded)
+      await first.time.advance(1_000)
+    }
+    expect(first.node.chain.head().header.number).toBe(100)
+    expect(first.node.chain.logIndex.state().missing).toBe(0)
+    await first.node.stop()
+
+    const { node, time } = await createVirtualNode({ disk })
+    const { chain } = node
+    expect(chain.logIndex.state().missing).toBe(101)
+    await node.start()
+    expect(chain.logIndex.state().missing).toBe(101)
+    await node.backend.pool.submit(first.transfer().encoded)
+    await time.advance(1_000)
+    expect(chain.head().header.number).toBe(101)
+    expect(chain.logIndex.state().missing).toBe(0)
+    expect(chain.logIndex.hasWork()).toBe(false)
+    await node.stop()
   })
 })

@@ -108,7 +108,8 @@ export async function createVirtualNode(
       timers: time,
       log: silent,
       disk: options.disk ?? createMemoryKeyValue(),
-      heads: { found: undefined, write: () => {} },
+      // A disk that was handed in may hold blocks; nothing notes its head beside it.
+      heads: { found: options.disk && 'unknown', write: () => {} },
       crc32,
       crypto,
       recovery: options.recovery,

@@ -7,12 +7,13 @@
  */
 
 import { bytesToHex, type Hash } from '@vellum/evm'
+import { createLogMatcher, type LogMatcher } from '@vellum/ledger'
 import type { Backend } from './backend.ts'
 import { limitExceeded, RpcError, SERVER_ERROR } from './error.ts'
 import { hex } from './format.ts'
 import { type JsonText, jsonArray } from './json.ts'
 import type { RpcLimits } from './limits.ts'
-import { createLogMatcher, type LogMatcher, type LogQuery, logsOfBlock } from './logs.ts'
+import { type LogQuery, logsOfBlock } from './logs.ts'
 
 export interface Filters {
   /** @returns the id, a quantity of 128 random bits: ids are all that protects a filter */

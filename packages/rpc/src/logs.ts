@@ -6,8 +6,6 @@ import type { ChainReader } from './backend.ts'
 import { formatLog, placeIn } from './format.ts'
 import type { JsonText } from './json.ts'
 
-export { createLogMatcher, type LogCriteria, type LogMatcher } from '@vellum/ledger'
-
 /** What eth_getLogs and eth_newFilter ask. Heights as the client named them: `undefined`, the head. */
 export type LogQuery =
   | { readonly type: 'block'; readonly hash: Hash; readonly criteria: LogCriteria }

@@ -7,14 +7,19 @@
  */
 
 import { bytesToHex } from '@vellum/evm'
-import type { Log, SignedTransaction } from '@vellum/ledger'
+import {
+  createLogMatcher,
+  type Log,
+  type LogCriteria,
+  type LogMatcher,
+  type SignedTransaction,
+} from '@vellum/ledger'
 import type { Line, Subscriber } from './access.ts'
 import type { Backend } from './backend.ts'
 import { limitExceeded } from './error.ts'
 import { formatHeader, formatLog, formatTransaction, hex, placeIn } from './format.ts'
 import type { JsonText } from './json.ts'
 import type { RpcLimits } from './limits.ts'
-import { createLogMatcher, type LogCriteria, type LogMatcher } from './logs.ts'
 import { formatSyncing } from './syncing.ts'
 import { beginTurn, type TurnPorts } from './turn.ts'
 

@@ -1,19 +1,14 @@
 /** Logs: queries over the chain, and filters that are polled. */
 
 import type { Hash } from '@vellum/evm'
+import { createLogMatcher, type LogCriteria } from '@vellum/ledger'
 import type { Backend } from '../backend.ts'
 import { heightOf } from '../block.ts'
 import { invalidParams, limitExceeded, RpcError, SERVER_ERROR } from '../error.ts'
 import { createFilters, type FilterPorts } from '../filters.ts'
 import { FALSE, type JsonText, jsonArray, TRUE } from '../json.ts'
 import type { RpcLimits } from '../limits.ts'
-import {
-  createLogMatcher,
-  formatFound,
-  type LogCriteria,
-  type LogQuery,
-  logsOfBlock,
-} from '../logs.ts'
+import { formatFound, type LogQuery, logsOfBlock } from '../logs.ts'
 import { type Method, method } from '../method.ts'
 import {
   type BlockReference,
