@@ -132,6 +132,18 @@ test('every named limit of the ledger is in docs/limits.md', () => {
   expect(limits.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
 })
 
+test.each(['limits.ts', 'server-limits.ts'])(
+  'every named limit of the facade in %s is in docs/limits.md',
+  (file) => {
+    const names = [...read(`packages/rpc/src/${file}`).matchAll(/^ {2}(\w+): [\d_]+,/gm)].map(
+      ([, name]) => name!,
+    )
+    const page = read('docs/limits.md')
+    expect(names.length).toBeGreaterThan(10)
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+  },
+)
+
 test('links between documents lead somewhere', () => {
   const broken: string[] = []
   for (const file of files.filter((each) => each.endsWith('.md'))) {

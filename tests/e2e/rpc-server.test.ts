@@ -39,7 +39,8 @@ beforeAll(async () => {
     JSON.stringify({ chains, metrics, rpc: { jwtSecretFile, tokenRequired: true, tls } }),
   )
   const limits = { batchItemsMax: 2 }
-  writeFileSync(plainConfig, JSON.stringify({ chains, metrics, rpc: { jwtSecretFile, limits } }))
+  const rpc = { jwtSecretFile, limits }
+  writeFileSync(plainConfig, JSON.stringify({ chains, metrics, rpc }))
   secured = await startNode(join(directory, 'secured'), '--config', config)
   plain = await startNode(join(directory, 'plain'), '--config', plainConfig)
 })
@@ -114,6 +115,23 @@ describe('an RPC server with TLS that wants tokens', () => {
     }
     expect(codes).toEqual([undefined, undefined, -40100, -40100])
   })
+})
+
+it('the doctor shows the token of its settings to a node that wants one', async () => {
+  const wanting = join(directory, 'wanting.json')
+  const rpc = { jwtSecretFile: 'jwt.hex', tokenRequired: true }
+  writeFileSync(wanting, JSON.stringify({ metrics: { enabled: false }, rpc }))
+  const node = await startNode(join(directory, 'wanting'), '--config', wanting)
+  try {
+    await expect(node.call('eth_chainId')).rejects.toThrow()
+    const asked = ['doctor', '--rpc', node.url, '--data-dir', join(directory, 'wanting')]
+    const { output } = await runCommand(...asked, '--config', wanting, '--json')
+    expect(JSON.parse(output)).toMatchObject({ node: { kind: 'qbft' } })
+    const { output: refused } = await runCommand(...asked, '--json')
+    expect(JSON.parse(refused)).toMatchObject({ node: { kind: 'silent', reason: 'HTTP 401' } })
+  } finally {
+    await node.stop()
+  }
 })
 
 describe('an RPC server on a loopback address that has a secret', () => {

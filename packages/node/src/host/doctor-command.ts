@@ -19,6 +19,8 @@ import {
 } from '../doctor.ts'
 import { genesisPath } from './data-directory.ts'
 import { headFileExists, openHeadFile } from './head-file.ts'
+import { systemClock } from './machine.ts'
+import { makeToken, readTokenSecret } from './rpc-tokens.ts'
 import { voteFilePath } from './vote-file.ts'
 
 export interface DoctorOptions {
@@ -37,6 +39,7 @@ export interface DoctorOptions {
 const ANSWER_MS = 5_000
 /** Bytes of an answer: a status of 128 validators takes 60,000. */
 const ANSWER_BYTES_MAX = 1_048_576
+const STATUS_METHOD = 'vellum_consensusStatus'
 
 /** @returns the process's exit code: 0 healthy, 1 trouble */
 export async function runDoctor(options: DoctorOptions): Promise<number> {
@@ -45,7 +48,7 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   const hasDirectory = options.isDirectoryNamed || existsSync(genesisPath(config.dataDir))
   const facts: DoctorFacts = {
     url,
-    node: await askNode(url),
+    node: await askNode(url, await tokenOf(config)),
     directory: hasDirectory ? lookAt(config) : undefined,
   }
   const findings = diagnose(facts, language)
@@ -61,13 +64,24 @@ function urlOf({ rpc }: NodeConfig): string {
   return `${rpc.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${rpc.port}`
 }
 
-async function askNode(url: string): Promise<DoctorFacts['node']> {
+/** A token for the node, if its settings say that it may want one. */
+async function tokenOf({ rpc }: NodeConfig): Promise<string | undefined> {
+  if (rpc.jwtSecretFile === undefined) return undefined
+  const nowSeconds = systemClock.now() / 1_000
+  const permissions = [STATUS_METHOD]
+  return makeToken(readTokenSecret(rpc.jwtSecretFile), { nowSeconds, permissions })
+}
+
+async function askNode(url: string, token: string | undefined): Promise<DoctorFacts['node']> {
   let answer: { readonly result?: unknown; readonly error?: { readonly code?: unknown } }
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"jsonrpc":"2.0","id":1,"method":"vellum_consensusStatus","params":[]}',
+      headers: {
+        'content-type': 'application/json',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: STATUS_METHOD, params: [] }),
       signal: AbortSignal.timeout(ANSWER_MS),
     })
     if (response.status !== 200) return { kind: 'silent', reason: `HTTP ${response.status}` }
