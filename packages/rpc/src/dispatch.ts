@@ -105,14 +105,18 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (body.length > limits.bodyBytesMax) {
       return failure('null', INVALID_REQUEST, 'request body too large')
     }
+    // Long bodies cost their reading, whatever they ask.
+    caller.budget?.take(body.length / BYTES_PER_TOKEN)
     let text: string
     try {
       text = decoder.decode(body)
     } catch {
+      caller.budget?.take(1)
       return failure('null', PARSE_ERROR, 'parse error: not UTF-8')
     }
     const read = readJson(text, limits.depthMax)
     if (!read.ok) {
+      caller.budget?.take(1)
       if (read.fault === 'syntax') return failure('null', PARSE_ERROR, 'parse error')
       const fault =
         read.fault === 'depth' ? 'nested too deeply' : 'a name stands twice in an object'
@@ -270,6 +274,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   return dispatch
 }
 
+/** Bytes of a request body that cost one token of a client's budget: a megabyte takes some 10 ms to read. */
+const BYTES_PER_TOKEN = 65_536
 const NO_PARAMS: readonly unknown[] = []
 const ANYBODY: Caller = {}
 

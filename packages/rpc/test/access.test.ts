@@ -122,9 +122,21 @@ describe('budgets', () => {
     await codeOf('eth_chainId', { budget })
     await codeOf('eth_call', { budget })
     await codeOf('eth_unknown', { budget })
-    expect(budget.left()).toBe(1_000 - 1 - 5 - 1)
+    expect(budget.left()).toBeCloseTo(1_000 - 1 - 5 - 1, 1)
     await codeOf('eth_slow', { budget })
-    expect(budget.left()).toBe(1_000 - 1 - 5 - 1 - 1 - 100 / RPC_LIMITS.msPerToken)
+    expect(budget.left()).toBeCloseTo(1_000 - 1 - 5 - 1 - 1 - 100 / RPC_LIMITS.msPerToken, 1)
+  })
+
+  it.each([
+    ['no JSON', '{', 1],
+    ['not UTF-8', '\xff', 1],
+    ['not a request', '7', 1],
+    ['a batch of what are no requests', '[1,2,3]', 3],
+    ['a long text', `"${'x'.repeat(1_000_000)}"`, 1 + 1_000_002 / 65_536],
+  ])('pay for %s', async (_, text, cost) => {
+    const budget = budgetOf(1_000)
+    await setUp().dispatch(Buffer.from(text, 'latin1'), { budget })
+    expect(1_000 - budget.left()).toBeCloseTo(cost, 1)
   })
 
   it('refuse calls once they are spent, in a batch as well', async () => {
@@ -145,7 +157,7 @@ describe('budgets', () => {
   it('are not used for what is refused for want of them', async () => {
     const budget = budgetOf(0)
     expect(await setUp().codeOf('eth_call', { budget })).toBe(-32005)
-    expect(budget.left()).toBe(0)
+    expect(budget.left()).toBeCloseTo(0, 1)
   })
 })
 
