@@ -171,7 +171,7 @@ export async function openLogIndex(options: LogIndexOptions): Promise<LogIndex> 
         return offsetsIn(record, key, among)
       },
       lose() {
-        const left = sections.filter(({ from }) => from !== stored.from)
+        const left = sections.filter((each) => each !== stored)
         if (left.length === sections.length) return
         sections = left
         for (const listener of listeners) listener()

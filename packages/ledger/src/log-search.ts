@@ -7,7 +7,7 @@
 
 import type { Hash } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import { createLogMatcher, type LogCriteria } from './log-criteria.ts'
+import { createLogMatcher, type LogCriteria, type LogMatcher } from './log-criteria.ts'
 import type { LogIndex, LogLookup } from './log-index.ts'
 import { ANY_LOG, addressKey, type LogKey, slotOf, topicKey } from './log-key.ts'
 import type { FoundLog } from './stored-logs.ts'
@@ -50,7 +50,7 @@ export interface LogSearchPorts {
   /** Filter of the block's logs, from its header. */
   bloom(number: number): Uint8Array | undefined
   /** @throws LedgerError LEDGER_BLOCK_PRUNED below the snapshot */
-  logsOf(number: number, matcher: ReturnType<typeof createLogMatcher>): BlockLogs | undefined
+  logsOf(number: number, matcher: LogMatcher): BlockLogs | undefined
 }
 
 /** Lookups of one step: some 10 µs each. */

@@ -377,6 +377,22 @@ describe('index of logs', () => {
     },
   )
 
+  test('a search that rests while its section is made again finds everything', async () => {
+    await fillSections(world, 1)
+    const { index, store } = world
+    const keys = Array.from({ length: 33 }, (_, i) => topicKey(hashOf(100 + i), 1))
+    const before = index.rangeAt(0).section!
+    before.offsets(keys[0]!)
+    before.lose()
+    expect(() => before.offsets(keys[1]!)).toThrow(/made again/)
+    await catchUp(world)
+    // What the old one says is no more about the new one.
+    before.lose()
+    expect(index.rangeAt(0).section).toBeDefined()
+    expect(store.read(heightKey(KIND.logSection, 0))).toBeDefined()
+    expectWhole(world, { addresses: [], topics: [[], [hashOf(101)]] })
+  })
+
   test('a section of another layout is made again', async () => {
     await fillSections(world, 1)
     await world.disk.batch([
