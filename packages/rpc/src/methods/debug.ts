@@ -111,7 +111,9 @@ export function debugMethods(backend: Backend, limits: RpcLimits, ports: TurnPor
         return recorder.result()
       },
     ),
-    method('debug_getRawHeader', [block], (at) => data(encodeHeader(wholeBlock(at).header))),
+    method('debug_getRawHeader', [block], (at) =>
+      data(encodeHeader(chain.header(requireHeight(chain, at))!.header)),
+    ),
     method('debug_getRawBlock', [block], (at) => data(encodeBlock(wholeBlock(at)))),
     method('debug_getRawReceipts', [block], (at) => {
       const receipts = chain.receipts(requireHeight(chain, at)) ?? []
