@@ -14,6 +14,7 @@ import { LicenceError } from './error.ts'
 import { addressOfKey, isSignedBy, jwkOf, type KeyHolder, keyOfJwk, signText } from './key.ts'
 import {
   type BodyValue,
+  FOREVER,
   type LicenceData,
   PERSONAL_FIELDS,
   parseLicenceData,
@@ -34,8 +35,10 @@ export interface CredentialOptions {
   readonly chainId: bigint
   /** Key of the issuing authority: the account that is accredited on chain. */
   readonly issuer: KeyHolder
-  /** 64 bytes: key of the holder's identity. */
+  /** 64 bytes: the key that the holder's identity has today. */
   readonly holderKey: Uint8Array
+  /** Name of the holder's identity; the address of the key where it was never changed. */
+  readonly holder?: string
   /** Seconds since 1970. */
   readonly now: number
 }
@@ -44,7 +47,7 @@ export interface CredentialOptions {
 export interface Credential {
   readonly issuer: Identity
   readonly holderKey: Uint8Array
-  /** Address of the holder's key, with checksum. */
+  /** Name of the holder's identity, with checksum. */
   readonly holder: string
   /** 0x and 64 digits: what stands on chain. */
   readonly contentDigest: string
@@ -74,13 +77,14 @@ export async function issueCredential(options: CredentialOptions): Promise<strin
   const { body, ...fields } = parseLicenceData(options.data)
   const { from, until } = validityOf(options.data)
   const { type } = parseLicenceIdentifier(fields.identifier)
-  addressOfKey(holderKey)
+  const { holder = addressOfKey(holderKey) } = options
   const claims: Record<string, unknown> = {
     iss: formatDid({ chainId, address: issuer.address }),
+    sub: formatDid({ chainId, address: holder }),
     vct: TYPE_PREFIX + type,
     iat: now,
     nbf: from,
-    ...(until === 0 ? {} : { exp: until }),
+    ...(until === FOREVER ? {} : { exp: until }),
     cnf: { jwk: jwkOf(holderKey) },
     ...fields,
     body: { ...body },
@@ -148,6 +152,7 @@ export function readCredential(
     throw malformed(`its header needs ${CREDENTIAL_TYPE} and ES256K`)
   }
   const issuer = parseDid(payload.iss)
+  const holder = parseDid(payload.sub)
   const { cnf, iat } = payload
   const holderKey = isObject(cnf) ? keyOfJwk(cnf.jwk) : undefined
   if (issuer === undefined) throw malformed('its issuer is no did:ethr')
@@ -164,12 +169,13 @@ export function readCredential(
     payload.vct === TYPE_PREFIX + typeCode &&
     Number.isSafeInteger(iat) &&
     payload.nbf === validity.from &&
-    payload.exp === (validity.until === 0 ? undefined : validity.until)
+    payload.exp === (validity.until === FOREVER ? undefined : validity.until) &&
+    holder?.chainId === issuer.chainId
   if (!isConsistent) throw malformed('its claims contradict each other')
   const credential = {
     issuer,
     holderKey,
-    holder: addressOfKey(holderKey),
+    holder: holder.address,
     contentDigest: contentDigestOf(issuerText),
     issuedAt: iat as number,
     validity,

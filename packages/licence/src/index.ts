@@ -1,4 +1,14 @@
+export { fromBase45, toBase45 } from './base45.ts'
+export { commitmentOf, presentationSeed, SEED_BYTES, tagOf } from './blinding.ts'
 export { type CitizenNumber, citizenCheckDigit, parseCitizenNumber } from './citizen-number.ts'
+export {
+  CODE_DICTIONARY,
+  type Code,
+  codeSize,
+  decodeCode,
+  decodeCodeBody,
+  encodeCode,
+} from './code.ts'
 export { LICENCE_LIMITS } from './config.ts'
 export {
   CREDENTIAL_TYPE,
@@ -38,6 +48,7 @@ export {
 export { addressOfKey, createKeyHolder, type Jwk, jwkOf, type KeyHolder } from './key.ts'
 export {
   type BodyValue,
+  FOREVER,
   type HolderCodeType,
   type LicenceData,
   OPEN_FIELDS,
@@ -55,11 +66,68 @@ export {
   parseLicenceIdentifier,
 } from './licence-identifier.ts'
 export {
+  encodeOfflineCode,
+  type OfflineAnswer,
+  type OfflineReason,
+  STATUS_REASONS,
+  type StatusReason,
+  verifyOffline,
+  verifyOfflineCode,
+} from './offline.ts'
+export {
+  decodeProof,
+  encodeProof,
+  type ProofReason,
+  type ProvenStatus,
+  type TrustedChain,
+  verifyProof,
+} from './offline-proof.ts'
+export {
   formatOrganisationCode,
   type OrganisationCode,
   organisationCheckDigit,
   parseOrganisationCode,
 } from './organisation-code.ts'
+export {
+  ANYONE,
+  answerRequest,
+  type CopyNote,
+  isShown,
+  type LicenceCopy,
+  makeCopy,
+  type Presentation,
+  type PresentationReason,
+  type PresentOptions,
+  present,
+  verifyAnswer,
+  verifyCopy,
+  verifyPresentation,
+} from './presentation.ts'
+export { createReplayMemory, type ReplayAnswer, type ReplayMemory } from './replay.ts'
+export {
+  type PresentationRequest,
+  type RequestOptions,
+  type RequestReason,
+  readRequest,
+  signRequest,
+} from './request.ts'
+export {
+  quorumOf,
+  type SealReason,
+  type ValidatorSet,
+  type VariableHeader,
+} from './sealed-header.ts'
+export {
+  commitmentOfRoot,
+  LICENCE_STATUSES,
+  type LicenceStatus,
+  leafHash,
+  pathIn,
+  rootOf,
+  type StatusLeaf,
+  type StatusPath,
+  TREE_DEPTH,
+} from './status-tree.ts'
 export {
   createSubjectRing,
   type DocumentType,

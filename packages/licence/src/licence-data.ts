@@ -62,7 +62,10 @@ export const OPEN_FIELDS = [
   'validFrom',
 ] as const
 
-/** Seconds since 1970; `until` is the first second that is not valid, 0: without end. */
+/** The first second of the year 10000 in China: the end of what has no end. */
+export const FOREVER = 253_402_272_000
+
+/** Seconds since 1970; `until` is the first second that is not valid, `FOREVER`: without end. */
 export interface Validity {
   readonly from: number
   readonly until: number
@@ -93,7 +96,7 @@ export function parseLicenceData(data: LicenceData): LicenceData {
   assertHolderCode(data.holderCodeType, data.holderCode)
   const { from, until } = validityOf(data)
   dayOf('issueDate', data.issueDate)
-  if (until !== 0 && until <= from) throw invalid('validUntil', 'is before validFrom')
+  if (until <= from) throw invalid('validUntil', 'is before validFrom')
   const names = Object.keys(data.body)
   if (names.length > LICENCE_LIMITS.disclosuresMax - PERSONAL_FIELDS.length) {
     throw invalid('body', 'has too many fields')
@@ -113,7 +116,7 @@ export function parseLicenceData(data: LicenceData): LicenceData {
 export function validityOf(data: Pick<LicenceData, 'validFrom' | 'validUntil'>): Validity {
   const from = dayOf('validFrom', data.validFrom)
   const until =
-    data.validUntil === undefined ? 0 : dayOf('validUntil', data.validUntil) + DAY_SECONDS
+    data.validUntil === undefined ? FOREVER : dayOf('validUntil', data.validUntil) + DAY_SECONDS
   return { from, until }
 }
 

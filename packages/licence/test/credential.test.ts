@@ -8,6 +8,7 @@ import {
   decryptWith,
   ENVELOPE_OVERHEAD,
   encryptTo,
+  FOREVER,
   fieldsOf,
   isReferredTo,
   issueCredential,
@@ -181,7 +182,7 @@ describe('licence data', () => {
     const { from, until } = validityOf({ validFrom: '2026-03-01', validUntil: '2026-03-01' })
     expect(new Date(from * 1_000).toISOString()).toBe('2026-02-28T16:00:00.000Z')
     expect(until - from).toBe(86_400)
-    expect(validityOf({ validFrom: '2026-03-01', validUntil: undefined }).until).toBe(0)
+    expect(validityOf({ validFrom: '2026-03-01', validUntil: undefined }).until).toBe(FOREVER)
   })
 })
 

@@ -1,0 +1,270 @@
+/**
+ * The proof in an offline code: what a licence was at a height, with the way to a header that a quorum
+ * of validators sealed. Who holds the validator set needs nothing else: no node, no network.
+ *
+ *   version (1) | leaf | mask (4) | siblings (32 each) | sealed header
+ *   leaf = number | identifier (32) | status | version | holder (20) | content (32) | validFrom |
+ *          validUntil | statusTime
+ */
+
+import {
+  decodeRlp,
+  encodeRlp,
+  getAddress,
+  getBytes,
+  hexlify,
+  keccak256,
+  type RlpStructuredData,
+} from 'ethers'
+import { createByteReader, numberBytes } from './byte-reader.ts'
+import { joinBytes } from './bytes.ts'
+import { LICENCE_LIMITS } from './config.ts'
+import { LicenceError, type Verdict } from './error.ts'
+import {
+  commitHashOf,
+  encodeSealedHeader,
+  quorumOf,
+  readSealedHeader,
+  type SealReason,
+  type ValidatorSet,
+  type VariableHeader,
+  verifySeals,
+} from './sealed-header.ts'
+import {
+  commitmentOfRoot,
+  LICENCE_STATUSES,
+  rootOf,
+  type StatusLeaf,
+  type StatusPath,
+  TREE_DEPTH,
+} from './status-tree.ts'
+
+const FORMAT = 1
+
+/** What a verifier has to know of a chain. */
+export interface TrustedChain {
+  readonly chainId: bigint
+  /** Address of its `LicenceRegistry`. */
+  readonly registry: string
+  /** Sets with the first block each is for, ascending; the first begins at 0 or where trust begins. */
+  readonly validators: readonly { readonly from: number; readonly set: ValidatorSet }[]
+}
+
+/** A proof that was checked. */
+export interface ProvenStatus {
+  readonly leaf: StatusLeaf
+  readonly height: number
+  /** Seconds since 1970: the block's. */
+  readonly time: number
+}
+
+export type ProofReason =
+  | SealReason
+  /** The verifier knows no validators for that height. */
+  | 'height before trust'
+
+/**
+ * Makes a proof from what a node gives.
+ * @param block.header RLP of the header with its seals, as `debug_getRawHeader` and
+ *   `vellum_getStatusProof` give it
+ * @throws LicenceError LICENCE_HEADER_UNUSUAL if the short form cannot say this header
+ */
+export function encodeProof(block: {
+  readonly header: Uint8Array
+  readonly leaf: StatusLeaf
+  readonly path: StatusPath
+}): Uint8Array {
+  const { header: bytes, leaf, path } = block
+  const { header, seals, vanity, validators, commitHash } = readHeader(bytes)
+  // What was left out must be what the verifier will put back.
+  if (commitHashOf(header, vanity, validators) !== commitHash) {
+    throw unusual('it differs from other headers of QBFT chains')
+  }
+  return joinBytes([
+    Uint8Array.of(FORMAT),
+    encodeLeaf(leaf),
+    encodePath(path),
+    encodeSealedHeader(header, seals.slice(0, quorumOf(validators.length))),
+  ])
+}
+
+/**
+ * Checks a proof against a chain's validators.
+ * @throws LicenceError LICENCE_PROOF_MALFORMED
+ */
+export function verifyProof(
+  bytes: Uint8Array,
+  chain: TrustedChain,
+): Verdict<{ readonly status: ProvenStatus }, ProofReason> {
+  const { leaf, path, header, seals } = decodeProof(bytes)
+  const validators = chain.validators.findLast(({ from }) => from <= header.number)?.set
+  if (validators === undefined) return { ok: false, reason: 'height before trust' }
+  if (header.proposer >= validators.length) return { ok: false, reason: 'proposer unknown' }
+  const { chainId, registry } = chain
+  const vanity = commitmentOfRoot({ chainId, registry, root: rootOf(leaf, path) })
+  const sealed = verifySeals(commitHashOf(header, vanity, validators), seals, validators)
+  if (!sealed.ok) return sealed
+  return { ok: true, status: { leaf, height: header.number, time: header.timestamp } }
+}
+
+/** What a proof claims, unchecked. @throws LicenceError LICENCE_PROOF_MALFORMED */
+export function decodeProof(bytes: Uint8Array): {
+  readonly leaf: StatusLeaf
+  readonly path: StatusPath
+  readonly header: VariableHeader
+  readonly seals: readonly Uint8Array[]
+} {
+  if (bytes.length > LICENCE_LIMITS.proofBytesMax) throw malformed()
+  const reader = createByteReader(bytes)
+  if (reader.bytes(1)?.[0] !== FORMAT) throw malformed()
+  const number = reader.number()
+  const identifier = reader.bytes(32)
+  const status = LICENCE_STATUSES[reader.number() ?? 0]
+  const version = reader.number()
+  const holder = reader.bytes(20)
+  const content = reader.bytes(32)
+  const [validFrom, validUntil, statusTime] = [reader.number(), reader.number(), reader.number()]
+  const mask = reader.bytes(4)
+  if (
+    number === undefined ||
+    number >= 2 ** TREE_DEPTH ||
+    identifier === undefined ||
+    status === undefined ||
+    status === 'None' ||
+    version === undefined ||
+    version > 0xffff_ffff ||
+    holder === undefined ||
+    content === undefined ||
+    validFrom === undefined ||
+    validUntil === undefined ||
+    statusTime === undefined ||
+    mask === undefined
+  ) {
+    throw malformed()
+  }
+  const siblings: (Uint8Array | undefined)[] = []
+  for (let level = 0; level < TREE_DEPTH; level++) {
+    if ((mask[3 - (level >> 3)]! & (1 << (level & 7))) === 0) siblings.push(undefined)
+    else {
+      const sibling = reader.bytes(32)
+      // An empty sibling is said by the mask alone.
+      if (sibling === undefined || sibling.every((byte) => byte === 0)) throw malformed()
+      siblings.push(sibling)
+    }
+  }
+  const sealed = readSealedHeader(reader)
+  if (sealed === undefined || reader.left > 0) throw malformed()
+  const leaf = {
+    number,
+    identifier: hexlify(identifier),
+    status,
+    version,
+    holder: getAddress(hexlify(holder)),
+    content: hexlify(content),
+    validFrom,
+    validUntil,
+    statusTime,
+  }
+  return { leaf, path: { siblings }, ...sealed }
+}
+
+function encodeLeaf(leaf: StatusLeaf): Uint8Array {
+  return joinBytes([
+    numberBytes(leaf.number),
+    getBytes(leaf.identifier),
+    numberBytes(LICENCE_STATUSES.indexOf(leaf.status)),
+    numberBytes(leaf.version),
+    getBytes(leaf.holder),
+    getBytes(leaf.content),
+    numberBytes(leaf.validFrom),
+    numberBytes(leaf.validUntil),
+    numberBytes(leaf.statusTime),
+  ])
+}
+
+function encodePath({ siblings }: StatusPath): Uint8Array {
+  const mask = new Uint8Array(4)
+  const present = siblings.flatMap((sibling, level) => {
+    if (sibling === undefined || sibling.every((byte) => byte === 0)) return []
+    mask[3 - (level >> 3)]! |= 1 << (level & 7)
+    return [sibling]
+  })
+  return joinBytes([mask, ...present])
+}
+
+/** A header of a node in its parts. */
+function readHeader(bytes: Uint8Array): {
+  header: VariableHeader
+  seals: Uint8Array[]
+  vanity: Uint8Array
+  validators: ValidatorSet
+  commitHash: string
+} {
+  const items = listOf(decoded(bytes))
+  const extra = listOf(decoded(bytesOf(items[12])))
+  const validators = listOf(extra[1]).map((each) => hexlify(bytesOf(each)))
+  const vote = listOf(extra[2]).map(bytesOf)
+  const proposer = validators.indexOf(hexlify(bytesOf(items[2])))
+  if (extra.length !== 5 || proposer < 0) throw unusual('its proposer is no validator')
+  const header: VariableHeader = {
+    parentHash: bytesOf(items[0]),
+    proposer,
+    stateRoot: bytesOf(items[3]),
+    transactionsRoot: bytesOf(items[4]),
+    receiptsRoot: bytesOf(items[5]),
+    logsBloom: bytesOf(items[6]),
+    number: numberOf(items[8]),
+    gasLimit: numberOf(items[9]),
+    gasUsed: numberOf(items[10]),
+    timestamp: numberOf(items[11]),
+    items: items.length,
+    baseFee: items.length > 15 ? numberOf(items[15]) : 0,
+    round: numberOf(extra[3]),
+    vote:
+      vote.length === 0
+        ? undefined
+        : { recipient: vote[0]!, kind: vote[1]!.length === 0 ? 'drop' : 'add' },
+  }
+  const unsealed: RlpStructuredData[] = [...items]
+  unsealed[12] = encodeRlp([...extra.slice(0, 4), []])
+  return {
+    header,
+    seals: listOf(extra[4]).map(bytesOf),
+    vanity: bytesOf(extra[0]),
+    validators,
+    commitHash: keccak256(encodeRlp(unsealed)),
+  }
+}
+
+function decoded(bytes: Uint8Array): RlpStructuredData {
+  try {
+    return decodeRlp(bytes)
+  } catch {
+    throw unusual('it is no RLP')
+  }
+}
+
+function listOf(item: RlpStructuredData | undefined): RlpStructuredData[] {
+  if (!Array.isArray(item)) throw unusual('an item is no list')
+  return item
+}
+
+function bytesOf(item: RlpStructuredData | undefined): Uint8Array {
+  if (item === undefined || Array.isArray(item)) throw unusual('an item is missing')
+  return getBytes(item)
+}
+
+function numberOf(item: RlpStructuredData | undefined): number {
+  const bytes = bytesOf(item)
+  const value = bytes.length === 0 ? 0 : Number(BigInt(hexlify(bytes)))
+  if (!Number.isSafeInteger(value)) throw unusual('a number is too large')
+  return value
+}
+
+function unusual(what: string): LicenceError {
+  return new LicenceError('LICENCE_HEADER_UNUSUAL', `no proof can be made of this header: ${what}`)
+}
+
+function malformed(): LicenceError {
+  return new LicenceError('LICENCE_PROOF_MALFORMED', 'not a status proof')
+}
