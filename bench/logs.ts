@@ -364,7 +364,7 @@ async function compare(directory: string, progress: (line: string) => void): Pro
       `the index: ${sections} sections, ${size.entries} records of ${size.bytes} bytes on disk, ` +
         `${(size.bytes / BLOCKS).toFixed(1)} bytes a block`,
       `built in ${(buildMs / 1000).toFixed(1)} s of work, ${((buildMs * 1000) / BLOCKS).toFixed(1)} µs a block; ` +
-        `the longest step took ${longest.toFixed(1)} ms`,
+        `the longest step took ${longest.toFixed(1)} ms, waits for the disk included`,
     ],
   }
 }
