@@ -36,8 +36,8 @@ export interface BuildRequest {
 export interface BuildPorts extends BlockExecutionPorts {
   readonly pool: Pool
   readonly prepare: (outcome: BlockOutcome, height: number) => PreparedState
-  /** Root of the status tree after the block, which its vanity says; absent where a chain has none. */
-  readonly statusRoot?: ((outcome: BlockOutcome) => Uint8Array) | undefined
+  /** What the vanity says of the status tree after the block; absent where a chain has none. */
+  readonly vanity?: ((outcome: BlockOutcome) => Uint8Array) | undefined
 }
 
 export interface BuiltBlock {
@@ -111,9 +111,9 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     logsBloom: outcome.logsBloom,
     gasUsed: outcome.gasUsed,
     extraData:
-      ports.statusRoot === undefined
+      ports.vanity === undefined
         ? fields.extraData
-        : withVanity(fields.extraData, ports.statusRoot(outcome)),
+        : withVanity(fields.extraData, ports.vanity(outcome)),
     nonce: fields.nonce,
     withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
     blobGasUsed: cancun ? outcome.blobGasUsed : undefined,

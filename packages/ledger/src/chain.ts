@@ -58,6 +58,7 @@ import {
   type StatusProof,
   type StatusTree,
   statusChanges,
+  statusCommitment,
 } from './status-tree.ts'
 import {
   type Crc32,
@@ -289,8 +290,12 @@ function createChain(
 
   async function openStatus(): Promise<void> {
     if (statusPlace === undefined) return
-    const root = head.header.number === 0 ? undefined : vanityOf(head.header)
-    status = await openStatusTree(store, statusPlace, state.head(), root)
+    const { contract } = statusPlace
+    const vanity = head.header.number === 0 ? undefined : vanityOf(head.header)
+    const isHeads = (root: Uint8Array): boolean =>
+      isSameRoot(statusCommitment(genesis.chainId, contract, root), vanity!)
+    const known = vanity === undefined ? undefined : isHeads
+    status = await openStatusTree(store, statusPlace, state.head(), known)
   }
 
   /** The first block of difficulty 0: none before it has it, all after it do. */
@@ -490,7 +495,7 @@ function createChain(
         return { ok: false, reason: 'state root differs from execution' }
       }
       const status = statusOf(outcome)
-      if (status && !isSameRoot(vanityOf(header), rootWith(status))) {
+      if (status && !isSameRoot(vanityOf(header), commitmentWith(status))) {
         return { ok: false, reason: 'status root differs from execution' }
       }
       const hash = scheme.hash(header)
@@ -503,7 +508,8 @@ function createChain(
 
   const statusOf = ({ changes }: BlockOutcome): StatusChanges | undefined =>
     statusPlace && statusChanges(changes, statusPlace)
-  const rootWith = (changes: StatusChanges): Uint8Array => status.rootWith(changes)
+  const commitmentWith = (changes: StatusChanges): Uint8Array =>
+    statusCommitment(genesis.chainId, statusPlace!.contract, status.rootWith(changes))
 
   async function append(executed: ExecutedBlock): Promise<void> {
     if (appending) throw new Error('blocks are appended one at a time')
@@ -666,7 +672,7 @@ function createChain(
           ...executionPorts(rules.fork),
           pool,
           prepare: (out, height) => state.prepare(out.changes, height),
-          statusRoot: statusPlace && ((out) => rootWith(statusChanges(out.changes, statusPlace))),
+          vanity: statusPlace && ((out) => commitmentWith(statusChanges(out.changes, statusPlace))),
         },
       )
       const withdrawals = header.withdrawalsRoot === undefined ? undefined : []

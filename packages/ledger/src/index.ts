@@ -232,6 +232,7 @@ export {
   type StatusProof,
   type StatusTree,
   type StatusTreePlace,
+  statusCommitment,
   statusSlot,
 } from './status-tree.ts'
 export {

@@ -8,6 +8,7 @@ import {
   bigIntToBytes,
   bytesToBigInt,
   bytesToHex,
+  concatBytes,
   type Hash,
   hexToBytes,
   keccak256,
@@ -145,6 +146,22 @@ export function rootOfStatusProof(proof: StatusProof): Uint8Array | undefined {
     index = Math.floor(index / 2)
   }
   return used === proof.siblings.length ? current : undefined
+}
+
+/**
+ * What the vanity of a header says of a tree: it names chain and contract, as two chains may have the
+ * same validators. Zero for the empty tree.
+ * @param root 32 bytes
+ */
+export function statusCommitment(chainId: bigint, contract: Address, root: Uint8Array): Uint8Array {
+  if (isZero(root)) return new Uint8Array(NODE_BYTES)
+  return keccak256(
+    concatBytes(
+      bigIntToBytes(chainId, 32),
+      bigIntToBytes(bytesToBigInt(hexToBytes(contract)), 32),
+      root,
+    ),
+  )
 }
 
 /** The leaves that a block has written. */
