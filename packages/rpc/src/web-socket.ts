@@ -1,6 +1,8 @@
 /**
  * JSON-RPC over WebSocket (RFC 6455): each message is a request or a batch, answered when it is ready, and
- * between answers come the notifications of eth_subscribe. Frames are read and written by `ws`.
+ * between answers come the notifications of eth_subscribe. `ws` shakes hands, reads all frames, and writes
+ * those of control. Messages we write ourselves, in one piece: `ws` hands the head of a frame and its text to
+ * the socket apart, which costs an eighth of the processor time of a small answer.
  *
  * A client that sends faster than it is answered is not read from; one that takes less than it is told
  * is cut off, as nothing it has missed may be left out without a word.
@@ -17,6 +19,9 @@ import type { Upgrade } from './http-connection.ts'
 const FAREWELL_MS = 1_000
 /** Bytes unsent beyond which no further request is read. */
 const UNSENT_READ_BYTES = 1_048_576
+/** Bits of a frame's first byte. */
+const FINAL = 0x80
+const TEXT = 0x01
 /** Status codes of RFC 6455 section 7.4.1. */
 const GOING_AWAY = 1001
 
@@ -56,7 +61,7 @@ export function createWebSocketDoor(setting: ServerSetting): WebSocketDoor {
       // All of the request that `ws` looks at; the rest was looked at before.
       const request = { method: 'GET', headers } as unknown as IncomingMessage
       door.handleUpgrade(request, socket, upgrade.rest, (webSocket) => {
-        onOpen(openWebSocket(webSocket, address, upgrade, setting))
+        onOpen(openWebSocket(webSocket, socket, address, upgrade, setting))
       })
     },
   }
@@ -64,6 +69,7 @@ export function createWebSocketDoor(setting: ServerSetting): WebSocketDoor {
 
 function openWebSocket(
   webSocket: WebSocket,
+  socket: Socket,
   address: string,
   { dispatch, caller }: Upgrade,
   setting: ServerSetting,
@@ -146,13 +152,13 @@ function openWebSocket(
   }
 
   function send(text: string): void {
-    if (isOver || closingMs !== undefined) return
+    if (webSocket.readyState !== webSocket.OPEN) return
     if (webSocket.bufferedAmount > limits.unsentBytesMax) {
       setting.onRefused('slow')
       webSocket.terminate()
       return
     }
-    webSocket.send(text)
+    socket.write(textFrame(text))
   }
 
   return {
@@ -184,6 +190,24 @@ function openWebSocket(
     },
     destroy: () => webSocket.terminate(),
   }
+}
+
+/** A whole text message in one frame, unmasked as from every server (RFC 6455 section 5.2). */
+function textFrame(text: string): Buffer {
+  const size = Buffer.byteLength(text, 'utf8')
+  const headSize = size < 126 ? 2 : size < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(headSize + size)
+  frame[0] = FINAL | TEXT
+  if (headSize === 2) frame[1] = size
+  else if (headSize === 4) {
+    frame[1] = 126
+    frame.writeUInt16BE(size, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(size), 2)
+  }
+  frame.write(text, headSize, 'utf8')
+  return frame
 }
 
 /** A message's bytes; `ws` gives them in one piece unless it is told otherwise. */

@@ -114,6 +114,17 @@ describe('web socket: messages', () => {
     expect(await client.next()).toBe('{"echo":"2"}')
   })
 
+  it.each([1, 125, 126, 65_535, 65_536, 200_000])(
+    'answers with a message of %i bytes',
+    async (size) => {
+      const text = 'é'.repeat(Math.floor(size / 2)) + (size % 2 === 1 ? 'x' : '')
+      const dispatch: Dispatch = () => text
+      const client = await open(await start({ route: () => dispatch }))
+      client.send('1')
+      expect(await client.next()).toBe(text)
+    },
+  )
+
   it('answers what came right behind the request to go over', async () => {
     const server = await start()
     const bytes = Buffer.concat([
