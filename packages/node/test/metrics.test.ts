@@ -4,7 +4,12 @@ import type { Address } from '@vellum/evm'
 import { describe, expect, it } from 'vitest'
 import { createConsensusMetrics } from '../src/consensus-metrics.ts'
 import { createMetrics, LABEL_VALUES_MAX } from '../src/metrics.ts'
-import { createBlockMeasure, createRpcMetrics, registerNodeMetrics } from '../src/node-metrics.ts'
+import {
+  createBlockMeasure,
+  createRpcMetrics,
+  createRpcServerMetrics,
+  registerNodeMetrics,
+} from '../src/node-metrics.ts'
 import { createVirtualNode } from './virtual-node.ts'
 
 const at = (digit: number): Address => `0x${String(digit).repeat(40)}`
@@ -268,5 +273,25 @@ describe('metrics of a node', () => {
     onAnswered({ method: 'unknown', durationMs: 0, code: -32601 })
     expect(metrics.text()).toContain('vellum_rpc_request_seconds_count{method="eth_call"} 1\n')
     expect(metrics.text()).toContain('vellum_rpc_errors_total{code="-32601"} 1\n')
+  })
+
+  it('count connections, subscriptions and those who were not served', () => {
+    const metrics = createMetrics()
+    const server = createRpcServerMetrics(metrics)
+    expect(metrics.text()).not.toContain('vellum_rpc_connections{')
+    server.attach({ connections: 7, webSockets: 3 })
+    server.onSubscriptions(5)
+    server.onRefused('rate')
+    server.onRefused('rate')
+    server.onRefused('token')
+    for (const line of [
+      'vellum_rpc_connections{kind="http"} 4',
+      'vellum_rpc_connections{kind="websocket"} 3',
+      'vellum_rpc_subscriptions 5',
+      'vellum_rpc_refused_total{reason="rate"} 2',
+      'vellum_rpc_refused_total{reason="token"} 1',
+    ]) {
+      expect(metrics.text()).toContain(`${line}\n`)
+    }
   })
 })

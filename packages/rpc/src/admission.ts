@@ -1,7 +1,7 @@
 /**
  * When a call may run. The event loop is one: whoever holds it keeps consensus, timers and all other
- * clients waiting. So calls that follow one another give it back after a while, and heavy ones do so
- * for as long as the last one has held it. What must wait stands in a line of limited length.
+ * clients waiting. So calls that follow one another give it back after a while, and heavy ones rest after
+ * one that was long, for as long as that has held it. What must wait stands in a line of limited length.
  */
 
 import type { Later } from './backend.ts'
@@ -24,7 +24,9 @@ export interface Admission {
   run<T>(isHeavy: boolean, work: () => Later<T>, onRan: (heldMs: number) => void): Later<T>
 }
 
-/** A heavy call of so many milliseconds is followed by a rest of as many times this. */
+/** Milliseconds from which a heavy call is long: below it was the collector of garbage, or the machine. */
+const REST_FROM_MS = 100
+/** A long call is followed by a rest of as many times its own length. */
 const REST_FACTOR = 1
 
 export function createAdmission(limits: RpcLimits, ports: AdmissionPorts): Admission {
@@ -69,7 +71,7 @@ export function createAdmission(limits: RpcLimits, ports: AdmissionPorts): Admis
         goOn()
       })
     }
-    if (isHeavy && tookMs > limits.turnMsMax) {
+    if (isHeavy && tookMs >= REST_FROM_MS) {
       isResting = true
       ports.setTimer(Math.ceil(tookMs * REST_FACTOR), () => {
         isResting = false

@@ -85,6 +85,16 @@ describe('createAdmission', () => {
     expect(await Promise.all([next, light])).toEqual(['heavy too', 'light'])
   })
 
+  it('does not rest after what was no longer than a pause of the machine', async () => {
+    const { admission, work, ran, turn, rests } = setUp({ turnMsMax: 20 })
+    void admission.run(true, work('heavy', 99), ignore)
+    const next = admission.run(true, work('heavy too', 1), ignore)
+    expect(rests()).toEqual([])
+    await turn()
+    expect(await next).toBe('heavy too')
+    expect(ran).toEqual(['heavy', 'heavy too'])
+  })
+
   it('lets so many heavy calls go on at one time', async () => {
     const { admission, work, ran } = setUp({ heavyCallsMax: 2 })
     const ends: (() => void)[] = []
