@@ -51,10 +51,7 @@ export const CODE_DICTIONARY: string =
  * @throws LicenceError LICENCE_CODE_TOO_LARGE: show fewer fields; LICENCE_CODE_MALFORMED if it is no JWT
  */
 export function encodeCode(code: Code): string {
-  const packed = deflateSync(packJwt(code.text), {
-    level: 9,
-    dictionary: utf8(CODE_DICTIONARY),
-  })
+  const packed = packCredential(code.text)
   const kind = Uint8Array.of(KINDS.indexOf(code.kind))
   const proof =
     code.kind === 'offline' ? joinBytes([numberBytes(code.proof.length), code.proof]) : NOTHING
@@ -83,6 +80,19 @@ export function decodeCode(text: string): Code {
   const body = bytes.subarray(CHECK_BYTES)
   if (!isSameBytes(checkOf(body), bytes.subarray(0, CHECK_BYTES))) throw malformed('it was misread')
   return decodeCodeBody(body)
+}
+
+/**
+ * A credential in few bytes, as it is encrypted to its holder.
+ * @throws LicenceError LICENCE_CODE_MALFORMED if it is no SD-JWT
+ */
+export function packCredential(text: string): Uint8Array {
+  return deflateSync(packJwt(text), { level: 9, dictionary: utf8(CODE_DICTIONARY) })
+}
+
+/** The credential in bytes of `packCredential`. @throws LicenceError LICENCE_CODE_MALFORMED */
+export function unpackCredential(bytes: Uint8Array): string {
+  return unpackJwt(inflate(createByteReader(bytes)))
 }
 
 /** Bytes of a code's text, as the limit counts them. */

@@ -1,5 +1,59 @@
 export { fromBase45, toBase45 } from './base45.ts'
 export { commitmentOf, presentationSeed, SEED_BYTES, tagOf } from './blinding.ts'
+export { type Bill, type BillLine, billOf, periodOf } from './chain/billing.ts'
+export {
+  type ChainReader,
+  type ChainWriter,
+  type ContractEvent,
+  type ContractName,
+  createChainReader,
+  createChainWriter,
+  type Done,
+  eventNamed,
+} from './chain/contracts.ts'
+export {
+  bringAnswer,
+  listVerifications,
+  openLicence,
+  requestCancellation,
+  type SeenVerification,
+  type SignedAnswer,
+  signAnswer,
+} from './chain/holder.ts'
+export {
+  createIssuer,
+  type HolderOf,
+  type Issued,
+  type Issuer,
+  type IssuerOptions,
+  type Successor,
+} from './chain/issuer.ts'
+export {
+  createLicenceDirectory,
+  type LicenceChange,
+  type LicenceDirectory,
+  type LicenceRecord,
+} from './chain/licences.ts'
+export {
+  createIdentityDirectory,
+  createIdentityOffice,
+  IDENTITY_STATES,
+  type IdentityDirectory,
+  type IdentityKey,
+  type IdentityOffice,
+  type IdentityState,
+} from './chain/registrar.ts'
+export {
+  type Check,
+  type HolderReason,
+  type IssuerReason,
+  type Quote,
+  quoteVerification,
+  RESULTS,
+  type Report,
+  recordVerification,
+  verifyOnline,
+} from './chain/verifier.ts'
 export { type CitizenNumber, citizenCheckDigit, parseCitizenNumber } from './citizen-number.ts'
 export {
   CODE_DICTIONARY,
@@ -8,6 +62,8 @@ export {
   decodeCode,
   decodeCodeBody,
   encodeCode,
+  packCredential,
+  unpackCredential,
 } from './code.ts'
 export { LICENCE_LIMITS } from './config.ts'
 export {
@@ -45,6 +101,21 @@ export {
   type LicenceErrorDetails,
   type Verdict,
 } from './error.ts'
+export {
+  type CountersignedStatement,
+  countersignIdentity,
+  type IdentityKind,
+  type IdentityOptions,
+  type IdentityStatement,
+  type KeyChange,
+  makeIdentity,
+  openIdentity,
+  type SignedStatement,
+  signKeyChange,
+  signObjection,
+  signRecovery,
+  wordsOfKey,
+} from './identity.ts'
 export { addressOfKey, createKeyHolder, type Jwk, jwkOf, type KeyHolder } from './key.ts'
 export {
   type BodyValue,
@@ -118,7 +189,6 @@ export {
   type VariableHeader,
 } from './sealed-header.ts'
 export {
-  commitmentOfRoot,
   LICENCE_STATUSES,
   type LicenceStatus,
   leafHash,

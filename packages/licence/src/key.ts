@@ -98,6 +98,21 @@ export function isSignedBy(text: string, signature: Uint8Array, address: string)
   return recoverDigest(sha256(utf8(text)), signature).includes(address.toLowerCase())
 }
 
+/**
+ * A signature of 65 bytes (r, s, v) as contracts take it, in hex.
+ * @param digest 0x and 64 digits
+ */
+export async function signDigest(digest: string, key: KeyHolder): Promise<string> {
+  const signature = await key.sign(getBytes(digest))
+  const parity = [0, 1].find(
+    (each) => recoverAddress(digest, signature, each) === key.address.toLowerCase(),
+  )
+  if (parity === undefined) {
+    throw new LicenceError('LICENCE_KEY_INVALID', 'a key gave a signature that is not its own')
+  }
+  return hexlify(joinBytes([signature, Uint8Array.of(27 + parity)]))
+}
+
 /** n / 2 of secp256k1, rounded down: the largest s of a canonical signature. */
 const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
 

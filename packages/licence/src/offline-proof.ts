@@ -31,8 +31,8 @@ import {
   verifySeals,
 } from './sealed-header.ts'
 import {
-  commitmentOfRoot,
   LICENCE_STATUSES,
+  leafHash,
   rootOf,
   type StatusLeaf,
   type StatusPath,
@@ -43,9 +43,6 @@ const FORMAT = 1
 
 /** What a verifier has to know of a chain. */
 export interface TrustedChain {
-  readonly chainId: bigint
-  /** Address of its `LicenceRegistry`. */
-  readonly registry: string
   /** Sets with the first block each is for, ascending; the first begins at 0 or where trust begins. */
   readonly validators: readonly { readonly from: number; readonly set: ValidatorSet }[]
 }
@@ -88,6 +85,31 @@ export function encodeProof(block: {
   ])
 }
 
+/** Answer of `vellum_getStatusProof`. */
+export interface NodeProof {
+  readonly header: string
+  readonly index: string
+  readonly leaf: string
+  readonly mask: string
+  readonly siblings: readonly string[]
+}
+
+/**
+ * Makes a proof from a node's answer and what the leaf says.
+ * @throws LicenceError LICENCE_CHAIN_ANSWER if the node proves another leaf, LICENCE_HEADER_UNUSUAL
+ */
+export function proofOfNode(answer: NodeProof, leaf: StatusLeaf): Uint8Array {
+  const mask = Number(answer.mask)
+  const rest = [...answer.siblings]
+  const siblings = Array.from({ length: TREE_DEPTH }, (_, level) =>
+    Math.floor(mask / 2 ** level) % 2 === 1 ? getBytes(rest.shift() ?? '0x') : undefined,
+  )
+  if (Number(answer.index) !== leaf.number || answer.leaf !== hexlify(leafHash(leaf))) {
+    throw new LicenceError('LICENCE_CHAIN_ANSWER', 'the node proves another leaf')
+  }
+  return encodeProof({ header: getBytes(answer.header), leaf, path: { siblings } })
+}
+
 /**
  * Checks a proof against a chain's validators.
  * @throws LicenceError LICENCE_PROOF_MALFORMED
@@ -100,9 +122,9 @@ export function verifyProof(
   const validators = chain.validators.findLast(({ from }) => from <= header.number)?.set
   if (validators === undefined) return { ok: false, reason: 'height before trust' }
   if (header.proposer >= validators.length) return { ok: false, reason: 'proposer unknown' }
-  const { chainId, registry } = chain
-  const vanity = commitmentOfRoot({ chainId, registry, root: rootOf(leaf, path) })
-  const sealed = verifySeals(commitHashOf(header, vanity, validators), seals, validators)
+  // The vanity is not in the proof: it has to be the root that leaf and path give.
+  const commitHash = commitHashOf(header, rootOf(leaf, path), validators)
+  const sealed = verifySeals(commitHash, seals, validators)
   if (!sealed.ok) return sealed
   return { ok: true, status: { leaf, height: header.number, time: header.timestamp } }
 }
