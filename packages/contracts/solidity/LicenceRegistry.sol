@@ -10,7 +10,7 @@ import {LicenceToken} from "./LicenceToken.sol";
 
 /// @title Licences: offered, accepted, renewed, changed, suspended, ended.
 /// @notice Licences are numbered 0, 1, 2, ... Each change of one emits `LicenceChanged` with everything that
-/// its leaf in a status tree commits to, so who keeps the tree needs the events alone.
+/// its leaf in the status tree commits to, and stores the leaf.
 /// @dev Slots are listed in docs/protocol/contracts.md.
 contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManaged {
     /// Licences of one holder in force or suspended at one time: what a change of the identity goes through.
@@ -49,6 +49,8 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
     /// Numbers of what a holder has in force or suspended.
     mapping(address holder => uint64[]) private _held;
     uint256 private _ciphertextLimit;
+    /// `leafOf` of each licence: what the node keeps the status tree over (docs/protocol/status-tree.md).
+    bytes32[] private _leaves;
 
     constructor(
         address authority_,
@@ -277,7 +279,7 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
     }
 
     /// @return leaf of the status tree: keccak256 of `leafData`
-    function leafOf(uint256 number) external view returns (bytes32 leaf) {
+    function leafOf(uint256 number) public view returns (bytes32 leaf) {
         return keccak256(leafData(number));
     }
 
@@ -507,7 +509,11 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
 
     // Events.
 
+    /// Every change of what a leaf says comes through here.
     function _announce(uint256 number, Licence storage l, uint8 operation) private {
+        bytes32 leaf = leafOf(number);
+        if (number == _leaves.length) _leaves.push(leaf);
+        else _leaves[number] = leaf;
         emit LicenceChanged(
             number,
             operation,

@@ -11,3 +11,6 @@ export const ADDRESSES = {
   serviceCredit: '0x0000000000000000000000000000000000005608',
   tariff: '0x0000000000000000000000000000000000005609',
 } as const
+
+/** Slot of the licence registry's `bytes32[]` of leaves, over which a node keeps the status tree. */
+export const STATUS_LEAVES_SLOT = 8n

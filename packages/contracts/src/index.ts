@@ -1,4 +1,4 @@
-export { ADDRESSES } from './addresses.ts'
+export { ADDRESSES, STATUS_LEAVES_SLOT } from './addresses.ts'
 export { accessManager } from './artifacts/access-manager.generated.ts'
 export { council } from './artifacts/council.generated.ts'
 export { identityRegistry } from './artifacts/identity-registry.generated.ts'

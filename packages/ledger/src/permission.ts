@@ -32,12 +32,14 @@ export const PERMISSION = { send: 1n, deploy: 2n } as const
 export const PERMISSION_LIMITS = {
   /** Nodes of the list that are read: those beyond are not admitted. */
   nodes: 1_024,
+  /** Accounts whose flags at one state are remembered. */
+  known: 10_000,
 } as const
 
 /** A slot of the contract at one state. */
 export type ReadSlot = (slot: Hash) => bigint
 
-/** Judges senders at one state; each is looked up once. */
+/** Judges senders at one state; those that come again are not looked up again. */
 export interface Permissions {
   /**
    * @param to undefined for a transaction that creates a contract
@@ -54,6 +56,7 @@ export function readPermissions(read: ReadSlot): Permissions {
     const seen = known.get(account)
     if (seen !== undefined) return seen
     const flags = read(permissionSlot(account))
+    if (known.size >= PERMISSION_LIMITS.known) known.clear()
     known.set(account, flags)
     return flags
   }

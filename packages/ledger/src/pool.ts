@@ -12,7 +12,7 @@ import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { isDelegation } from './execute.ts'
 import { GAS_PER_BLOB } from './fees.ts'
-import { readPermissions } from './permission.ts'
+import { type Permissions, readPermissions } from './permission.ts'
 import type { StateView } from './state-view.ts'
 import type { SignedTransaction } from './transaction.ts'
 import { assertTransactionRules } from './transaction-rules.ts'
@@ -97,6 +97,7 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
   const byHash = new Map<Hash, Entry>()
   const queues = new Map<Address, Queue>()
   const listeners = new Set<(tx: SignedTransaction) => void>()
+  let permissions: { readonly root: Hash; readonly read: Permissions } | undefined
   let arrivals = 0
   let bytes = 0
   let ready = 0
@@ -182,16 +183,24 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
       })
     }
     const state = ports.state()
-    const { permissionContract } = rules
-    if (permissionContract !== undefined) {
-      readPermissions((slot) => state.storage(permissionContract, slot)).assertMay(tx.sender, tx.to)
-    }
+    permissionsAt(state, rules)?.assertMay(tx.sender, tx.to)
     const code = state.code(tx.sender)
     if (code.length > 0 && !(isAtLeast(rules.fork, 'prague') && isDelegation(code))) {
       throw new LedgerError('LEDGER_SENDER_HAS_CODE', 'the sender is a contract', {
         sender: tx.sender,
       })
     }
+  }
+
+  /** Looked up once for each state: senders come again and again. */
+  function permissionsAt(state: StateView, rules: BlockRules): Permissions | undefined {
+    const { permissionContract } = rules
+    if (permissionContract === undefined) return undefined
+    if (permissions === undefined || permissions.root !== state.root) {
+      const read = readPermissions((slot) => state.storage(permissionContract, slot))
+      permissions = { root: state.root, read }
+    }
+    return permissions.read
   }
 
   function assertRoom(tx: SignedTransaction, queue: Queue): void {

@@ -2,7 +2,9 @@ export { type NodeConfig, parseConfig, type StateMode } from './config.ts'
 export {
   DEV_ACCOUNTS,
   DEV_CHAIN_ID,
+  DEV_ORGANISATIONS,
   type DevAccount,
+  devContracts,
   devGenesis,
   devValidatorKey,
 } from './dev-chain.ts'

@@ -1,7 +1,13 @@
 /** The genesis of a new network, as a genesis file says it: all forks to Osaka, no fees, QBFT. */
 
-import { type Address, bytesToHex } from '@vellum/evm'
-import { encodeExtraData, QBFT_MIX_HASH } from '@vellum/ledger'
+import { ADDRESSES, type PredeployOptions, predeploys, STATUS_LEAVES_SLOT } from '@vellum/contracts'
+import { type Address, bigIntToBytes, bytesToHex } from '@vellum/evm'
+import {
+  encodeExtraData,
+  type GenesisAccount,
+  predeployAccounts,
+  QBFT_MIX_HASH,
+} from '@vellum/ledger'
 
 /** Large enough for blocks of some thousand calls, small enough to execute within two seconds. */
 export const DEFAULT_GAS_LIMIT = 500_000_000
@@ -17,9 +23,14 @@ export interface NetworkGenesisOptions {
   readonly gasLimit: number
   /** Wei of accounts. */
   readonly balances: ReadonlyMap<Address, bigint>
+  /** Who governs and takes part in the system contracts; undefined: the chain begins without them. */
+  readonly contracts?: PredeployOptions | undefined
 }
 
-/** @returns to be written as JSON, or given to `parseGenesis` */
+/**
+ * @returns to be written as JSON, or given to `parseGenesis`
+ * @throws LedgerError LEDGER_GENESIS_INVALID if a contract refuses what it is to begin with
+ */
 export function networkGenesis(options: NetworkGenesisOptions): object {
   const { chainId, validators, blockPeriodMs, requestTimeoutSeconds, gasLimit, balances } = options
   const extraData = encodeExtraData({
@@ -53,6 +64,7 @@ export function networkGenesis(options: NetworkGenesisOptions): object {
       pragueTime: 0,
       osakaTime: 0,
       zeroBaseFee: true,
+      ...(options.contracts && { vellum: CONTRACT_RULES }),
       qbft: { ...period, epochlength: 30_000, requesttimeoutseconds: requestTimeoutSeconds },
     },
     nonce: '0x0',
@@ -62,8 +74,41 @@ export function networkGenesis(options: NetworkGenesisOptions): object {
     difficulty: '0x1',
     mixHash: QBFT_MIX_HASH,
     coinbase: '0x0000000000000000000000000000000000000000',
-    alloc: Object.fromEntries(
-      [...balances].map(([address, wei]) => [address, { balance: `0x${wei.toString(16)}` }]),
-    ),
+    alloc: Object.fromEntries([
+      ...systemAccounts(chainId, options.contracts).map(accountJson),
+      ...[...balances].map(([address, wei]) => [address, { balance: `0x${wei.toString(16)}` }]),
+    ]),
   }
+}
+
+/** What the chain asks of its system contracts. */
+const CONTRACT_RULES = {
+  permissionContract: ADDRESSES.permissions,
+  statusTree: {
+    contract: ADDRESSES.licenceRegistry,
+    slot: `0x${STATUS_LEAVES_SLOT.toString(16)}`,
+  },
+} as const
+
+function systemAccounts(
+  chainId: number,
+  contracts: PredeployOptions | undefined,
+): readonly GenesisAccount[] {
+  if (contracts === undefined) return []
+  // Constructors take a time of 0 for one that was never set.
+  const options = { fork: 'osaka', chainId: BigInt(chainId), timestamp: 1 } as const
+  return predeployAccounts(predeploys(contracts), options)
+}
+
+function accountJson({ address, nonce, code, storage }: GenesisAccount): [Address, object] {
+  const slots = [...storage].map(([slot, value]) => [slot, bytesToHex(bigIntToBytes(value, 32))])
+  return [
+    address,
+    {
+      balance: '0x0',
+      nonce: `0x${nonce.toString(16)}`,
+      code: bytesToHex(code),
+      storage: Object.fromEntries(slots),
+    },
+  ]
 }

@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto'
 import { faultsTolerated, quorum } from '@vellum/consensus'
-import { devBalances } from '../dev-chain.ts'
+import { devBalances, devContracts } from '../dev-chain.ts'
 import type { CommandPorts } from './chain-commands.ts'
 import { createNetworkFiles } from './network-files.ts'
 
@@ -44,6 +44,7 @@ export async function createNetwork(
       requestTimeoutSeconds: flags.requestTimeout,
       gasLimit: flags.gasLimit,
       balances: flags.devAccounts ? devBalances() : new Map(),
+      contracts: flags.devAccounts ? devContracts() : undefined,
       hosts: flags.host,
       peerPort: flags.basePort,
       rpcPort: flags.rpcBasePort,

@@ -18,6 +18,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CONSENSUS_LIMITS } from '@vellum/consensus'
+import type { PredeployOptions } from '@vellum/contracts'
 import type { Address } from '@vellum/evm'
 import { addressOfPublicKey } from '@vellum/ledger'
 import { NodeError } from '../error.ts'
@@ -42,6 +43,8 @@ export interface NetworkPlan {
   readonly requestTimeoutSeconds: number
   readonly gasLimit: number
   readonly balances: ReadonlyMap<Address, bigint>
+  /** As in `networkGenesis`. */
+  readonly contracts?: PredeployOptions | undefined
   /** Where peers reach the nodes: one for all, whose ports are counted up, or one for each. */
   readonly hosts: readonly string[]
   readonly peerPort: number

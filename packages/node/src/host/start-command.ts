@@ -11,6 +11,7 @@ import {
   DEV_ACCOUNTS,
   DEV_CHAIN_ID,
   devBalances,
+  devContracts,
   devGenesis,
   devValidatorKey,
 } from '../dev-chain.ts'
@@ -108,6 +109,7 @@ async function beginDevNetwork(
       requestTimeoutSeconds: DEV_REQUEST_TIMEOUT,
       gasLimit: DEFAULT_GAS_LIMIT,
       balances: devBalances(),
+      contracts: devContracts(),
       hosts: ['127.0.0.1'],
       peerPort: DEV_PEER_PORT,
       rpcPort: port || DEV_RPC_PORT,
@@ -141,6 +143,6 @@ async function beginDevChain(dataDir: string): Promise<void> {
     round: 0,
     seals: [],
   })
-  const genesis = devGenesis(bytesToHex(extraData))
+  const genesis = devGenesis(bytesToHex(extraData), devContracts())
   await writeGenesisFile(dataDir, `${JSON.stringify(genesis, undefined, 2)}\n`)
 }
