@@ -1,7 +1,11 @@
 /** The life cycle of a licence, row by row, on a node. */
 
-import { LICENCE_OPERATIONS as OPERATION, LICENCE_STATUSES as STATUS } from '@vellum/contracts'
-import { AbiCoder, id, keccak256, type Wallet } from 'ethers'
+import {
+  LICENCE_OPERATIONS as OPERATION,
+  LICENCE_STATUSES as STATUS,
+  STATUS_LEAVES_SLOT,
+} from '@vellum/contracts'
+import { AbiCoder, id, keccak256, toBeHex, type Wallet } from 'ethers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { ADDRESSES, type Chain, INTERFACES, type Receipt } from './chain.ts'
 import { refused } from './refused.ts'
@@ -574,7 +578,7 @@ describe('the identity outranks', () => {
 })
 
 describe('leaves', () => {
-  test('the last event of a licence has everything that its leaf commits to', async () => {
+  test('the last event of a licence has everything that its stored leaf commits to', async () => {
     const coder = AbiCoder.defaultAbiCoder()
     const last = new Map<bigint, Record<string, unknown>>()
     const logs = await chain.rpc<{ topics: string[]; data: string }[]>('eth_getLogs', [
@@ -599,9 +603,10 @@ describe('leaves', () => {
       'uint64',
       'uint64',
     ]
-    for (const [number, leaf] of last) {
-      const { identifier, status: code, version, holder: owner, content } = leaf
-      const { validFrom, validUntil, statusTime } = leaf
+    const first = BigInt(keccak256(toBeHex(STATUS_LEAVES_SLOT, 32)))
+    for (const [number, said] of last) {
+      const { identifier, status: code, version, holder: owner, content } = said
+      const { validFrom, validUntil, statusTime } = said
       const data = coder.encode(words, [
         number,
         identifier,
@@ -614,7 +619,12 @@ describe('leaves', () => {
         statusTime,
       ])
       expect(await chain.ask('licenceRegistry', 'leafData', [number])).toBe(data)
-      expect(await chain.ask('licenceRegistry', 'leafOf', [number])).toBe(keccak256(data))
+      const leaf = keccak256(data)
+      expect(await chain.ask('licenceRegistry', 'leafOf', [number])).toBe(leaf)
+      const slot = toBeHex(first + number, 32)
+      expect(await chain.rpc('eth_getStorageAt', [ADDRESSES.licenceRegistry, slot, 'latest'])).toBe(
+        leaf,
+      )
     }
   })
 })

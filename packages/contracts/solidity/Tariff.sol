@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 /// @title What a verification costs, by licence type and class of verifier.
-/// @notice Every change has a version; events alone tell what any version said.
+/// @notice Every change has a version, and what any version said can be read for ever.
 contract Tariff is AccessManaged {
     struct Price {
         /// Units of credit for each use beyond the free ones.
@@ -37,10 +37,12 @@ contract Tariff is AccessManaged {
         uint32 freeUses
     );
 
+    error VersionUnknown(uint32 version);
     error NoPrice(bytes32 licenceType, uint8 verifierClass);
 
     uint32 private _version;
     mapping(bytes32 licenceType => mapping(uint8 verifierClass => Price)) private _prices;
+    mapping(uint32 version => Entry) private _entries;
 
     constructor(address authority_, Entry[] memory entries) AccessManaged(authority_) {
         for (uint256 i = 0; i < entries.length; i++) _set(entries[i]);
@@ -55,6 +57,12 @@ contract Tariff is AccessManaged {
         return _version;
     }
 
+    /// @return entry that made this version, from 1
+    function entryOf(uint32 version_) external view returns (Entry memory entry) {
+        if (version_ == 0 || version_ > _version) revert VersionUnknown(version_);
+        return _entries[version_];
+    }
+
     /// @return price of the type, or that of all types
     function priceOf(bytes32 licenceType, uint8 verifierClass) external view returns (Price memory price) {
         price = _prices[licenceType][verifierClass];
@@ -65,6 +73,7 @@ contract Tariff is AccessManaged {
     function _set(Entry memory e) private {
         uint32 version_ = ++_version;
         _prices[e.licenceType][e.verifierClass] = Price(e.perUse, e.perByte, e.freeUses, version_);
+        _entries[version_] = e;
         emit PriceSet(version_, e.licenceType, e.verifierClass, e.perUse, e.perByte, e.freeUses);
     }
 }
