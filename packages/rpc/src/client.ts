@@ -33,6 +33,9 @@ export interface Client {
   callerOf(request: RequestHead): Later<Caller | undefined>
 }
 
+/** Tokens of the budget that guessing costs. */
+const WRONG_TOKEN_COST = 10
+
 export function createClient(socketAddress: string, setting: ClientSetting): Client {
   const { trust, limiter, authenticate, isTokenRequired } = setting
   const address = plainAddress(socketAddress)
@@ -50,7 +53,10 @@ export function createClient(socketAddress: string, setting: ClientSetting): Cli
   }
 
   function known(caller: Caller, token: TokenGrants | undefined): Caller | undefined {
-    if (token === undefined) return undefined
+    if (token === undefined) {
+      caller.budget?.take(WRONG_TOKEN_COST)
+      return undefined
+    }
     const grants: Grants = new Set(token.grants)
     return { ...caller, grants, isBoundToGrants: isTokenRequired && token.grants !== undefined }
   }
@@ -64,6 +70,8 @@ export function createClient(socketAddress: string, setting: ClientSetting): Cli
       }
       if (authenticate === undefined) return lastCaller
       if (request.token === undefined) return isTokenRequired ? undefined : lastCaller
+      // Who is in debt is refused without a look at its token.
+      if (lastCaller.budget?.hasLeft() === false) return lastCaller
       // A token ages: it is read again for each request.
       const caller = lastCaller
       const read = authenticate(request.token)

@@ -114,7 +114,8 @@ export function parseRequestHead(text: string, limits: HttpLimits): RequestHead 
         : (/^bearer +([^ ]+)$/i.exec(authorisation)?.[1] ?? ''),
     forwardedFor,
     isForwarded: forwardedFor !== undefined || PROXY_HEADERS.some((name) => once.has(name)),
-    webSocket: wishes.includes('upgrade') ? webSocketWish(once) : undefined,
+    // HTTP/1.0 knows no upgrades (RFC 9110 section 7.8).
+    webSocket: isModern && wishes.includes('upgrade') ? webSocketWish(once) : undefined,
     keepAlive: isModern && !wishes.includes('close'),
     expectsContinue: isModern && expect !== undefined,
     ...framing,

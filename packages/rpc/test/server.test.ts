@@ -420,6 +420,29 @@ describe('server: budgets', () => {
     expect(refused).toEqual(['rate'])
   })
 
+  it('takes the last of several headers, which the proxy has added', async () => {
+    const raw = open(await start({ limits, route, trustedProxies: ['127.0.0.1'] }))
+    const twice = (first: string): string =>
+      post('1', `X-Forwarded-For: ${first}\r\nX-Forwarded-For: 192.0.2.1\r\n`)
+    raw.send(twice('198.51.100.1') + twice('198.51.100.2') + twice('198.51.100.3'))
+    const answers = (await raw.until(/(?:HTTP[\s\S]*){3}-32005[^}]*}}$/)).split('HTTP/1.1 ')
+    expect(answers.slice(1).map((each) => each.slice(0, 3))).toEqual(['200', '200', '429'])
+  })
+
+  it('makes guessing of tokens cost more than calls', async () => {
+    const trustedProxies = ['127.0.0.1']
+    const read: string[] = []
+    const authenticate = (token: string): undefined => void read.push(token)
+    const some = { ...limits, tokensAtOnce: 15 }
+    const raw = open(await start({ limits: some, route, trustedProxies, authenticate }))
+    const guess = (token: string): string =>
+      post('1', `X-Forwarded-For: 192.0.2.1\r\nAuthorization: Bearer ${token}\r\n`)
+    raw.send(guess('a') + guess('b') + guess('c') + from('192.0.2.2'))
+    const answers = (await raw.until(/"done"$/)).split('HTTP/1.1 ').slice(1)
+    expect(answers.map((each) => each.slice(0, 3))).toEqual(['401', '401', '429', '200'])
+    expect(read).toEqual(['a', 'b'])
+  })
+
   it('believes no stranger who claims to be another', async () => {
     const callers: unknown[] = []
     const seen = (): Dispatch => (_, caller) => {

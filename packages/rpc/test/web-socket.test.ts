@@ -211,6 +211,7 @@ describe('web socket: who may open one', () => {
     ['no key', 400, upgradeRequest().replace(/Sec-WebSocket-Key.*\r\n/, ''), {}],
     ['a key that is none', 400, upgradeRequest().replace('dGhl', '????'), {}],
     ['POST', 405, `${upgradeRequest('Content-Length: 1\r\n').replace('GET', 'POST')}x`, {}],
+    ['HTTP/1.0', 405, upgradeRequest().replace('HTTP/1.1', 'HTTP/1.0'), {}],
     ['another protocol', 405, upgradeRequest().replace('Upgrade: websocket', 'Upgrade: h2c'), {}],
     [
       'no token where one is needed',
