@@ -15,6 +15,7 @@ import {
   type PredeployOptions,
   permissions,
   predeploys,
+  STATUS_LEAVES_SLOT,
   serviceCredit,
   tariff,
   verificationLog,
@@ -158,7 +159,12 @@ export function genesisWith(options: PredeployOptions): Genesis {
       timestamp: GENESIS_SECONDS,
     },
   )
-  return { ...genesis, timestamp: GENESIS_SECONDS, alloc: [...genesis.alloc, ...made] }
+  const statusTree = {
+    contract: ADDRESSES.licenceRegistry as Address,
+    slot: STATUS_LEAVES_SLOT,
+  }
+  const alloc = [...genesis.alloc, ...made]
+  return { ...genesis, timestamp: GENESIS_SECONDS, statusTree, alloc }
 }
 
 export async function createChain(options: PredeployOptions): Promise<Chain> {
