@@ -17,6 +17,7 @@ import {
   createReplayMemory,
   createSubjectRing,
   decryptWith,
+  encodeOfflineCode,
   encryptTo,
   formatLicenceIdentifier,
   type Issued,
@@ -31,6 +32,7 @@ import {
   type Presentation,
   parseLicenceIdentifier,
   periodOf,
+  present,
   presentationSeed,
   quoteVerification,
   readRequest,
@@ -40,6 +42,8 @@ import {
   signRecovery,
   signRequest,
   verifyAnswer,
+  verifyOffline,
+  verifyOfflineCode,
   verifyOnline,
 } from '@vellum/licence'
 import { Contract, getBytes, id, toUtf8Bytes, type Wallet } from 'ethers'
@@ -272,6 +276,32 @@ describe('a licence, from registration to the bill', () => {
     const shown = await show()
     await record(shown)
     expect(await refusedWith(record(shown))).toBe('TagUsed')
+  })
+
+  test('an offline code with a proof of the node is accepted, with nothing but the validators', async () => {
+    const licences = createLicenceDirectory(createChainReader(provider))
+    const proof = await licences.proofOf(issued.number)
+    const at = await now()
+    const seed = presentationSeed(seedSecret, used.seeds++)
+    const shown = await present(
+      { fields: ['holderName', 'body.area'], purpose: '出示' },
+      { credential, key: holder, seed, now: at },
+    )
+    const set = await chain.rpc<string[]>('qbft_getValidatorsByBlockNumber', ['latest'])
+    const trusted = { chainId, registry: ADDRESSES.licenceRegistry, validators: [{ from: 0, set }] }
+    const rule = { chain: trusted, now: at, ageMax: 3_600 }
+    const code = encodeOfflineCode(shown, proof)
+    const verdict = verifyOfflineCode(code, { ...rule, memory: createReplayMemory() })
+    if (!verdict.ok) throw new Error(verdict.reason)
+    expect(verdict.answer.status.leaf.status).toBe('InForce')
+    await issuerDesk().suspend(issued.number, 7)
+    const later = await licences.proofOf(issued.number)
+    const memory = createReplayMemory()
+    expect(verifyOffline({ text: shown, proof: later }, { ...rule, memory })).toEqual({
+      ok: false,
+      reason: 'suspended',
+    })
+    await issuerDesk().lift(issued.number, 8)
   })
 
   test('renewed: the new one is in force, the old one is refused as lapsed', async () => {

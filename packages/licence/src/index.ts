@@ -189,6 +189,7 @@ export {
   type VariableHeader,
 } from './sealed-header.ts'
 export {
+  commitmentOfRoot,
   LICENCE_STATUSES,
   type LicenceStatus,
   leafHash,

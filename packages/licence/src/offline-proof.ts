@@ -31,6 +31,7 @@ import {
   verifySeals,
 } from './sealed-header.ts'
 import {
+  commitmentOfRoot,
   LICENCE_STATUSES,
   leafHash,
   rootOf,
@@ -43,6 +44,9 @@ const FORMAT = 1
 
 /** What a verifier has to know of a chain. */
 export interface TrustedChain {
+  readonly chainId: bigint
+  /** Address of its `LicenceRegistry`. */
+  readonly registry: string
   /** Sets with the first block each is for, ascending; the first begins at 0 or where trust begins. */
   readonly validators: readonly { readonly from: number; readonly set: ValidatorSet }[]
 }
@@ -122,9 +126,10 @@ export function verifyProof(
   const validators = chain.validators.findLast(({ from }) => from <= header.number)?.set
   if (validators === undefined) return { ok: false, reason: 'height before trust' }
   if (header.proposer >= validators.length) return { ok: false, reason: 'proposer unknown' }
-  // The vanity is not in the proof: it has to be the root that leaf and path give.
-  const commitHash = commitHashOf(header, rootOf(leaf, path), validators)
-  const sealed = verifySeals(commitHash, seals, validators)
+  const { chainId, registry } = chain
+  // The vanity is not in the proof: it has to be what chain, leaf and path give.
+  const vanity = commitmentOfRoot({ chainId, registry, root: rootOf(leaf, path) })
+  const sealed = verifySeals(commitHashOf(header, vanity, validators), seals, validators)
   if (!sealed.ok) return sealed
   return { ok: true, status: { leaf, height: header.number, time: header.timestamp } }
 }

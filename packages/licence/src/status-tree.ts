@@ -4,9 +4,12 @@
  *   leaf = keccak256 of nine words: number, identifier, status, version, holder, content,
  *          validFrom, validUntil, statusTime (`LicenceRegistry.leafData`)
  *   node = keccak256(left | right); 32 zero bytes where both are zero
+ *   commitment = keccak256 of three words: chain id, address of the registry, root of the tree;
+ *          32 zero bytes while there is no licence
  *
- * The root is the vanity of the block's header, so a quorum seals it. A leaf has nine words and a node
- * two: neither passes for the other. Spec: docs/protocol/status-tree.md.
+ * The commitment is the vanity of the block's header, so a quorum seals it. It names the chain, as
+ * two chains may have the same validators. A leaf has nine words and a node two: neither passes for
+ * the other. Spec: docs/protocol/status-tree.md.
  */
 
 import { AbiCoder, getBytes, keccak256 } from 'ethers'
@@ -111,6 +114,22 @@ export function pathIn(leaves: readonly StatusLeaf[], number: number): StatusPat
     at = Math.floor(at / 2)
   }
   return { siblings }
+}
+
+/** What the vanity of a header says of a tree. */
+export function commitmentOfRoot(tree: {
+  readonly chainId: bigint
+  /** Address of the `LicenceRegistry`. */
+  readonly registry: string
+  readonly root: Uint8Array
+}): Uint8Array {
+  const { chainId, registry, root } = tree
+  if (root.every((byte) => byte === 0)) return ZERO_NODE
+  const words = AbiCoder.defaultAbiCoder().encode(
+    ['uint256', 'address', 'bytes32'],
+    [chainId, registry, root],
+  )
+  return getBytes(keccak256(words))
 }
 
 function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {

@@ -173,6 +173,14 @@ describe('a status proof', () => {
     })
   })
 
+  test('is of one chain: the same validators on another do not speak for this one', () => {
+    const foreign = proofOf(four, {}, { chainId: CHAIN_ID + 1n })
+    expect(verifyProof(foreign, trusted(four))).toEqual({
+      ok: false,
+      reason: 'not sealed by the validators',
+    })
+  })
+
   test('is judged by the set that was in force at its height', () => {
     const seven = validatorKeys(7)
     const chain = {

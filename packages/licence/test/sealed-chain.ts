@@ -2,8 +2,16 @@
 
 import { commitHash, encodeExtraData, encodeHeader, type Header } from '@vellum/ledger'
 import { computeAddress, getBytes, hexlify, SigningKey } from 'ethers'
-import { rootOf, type StatusLeaf, type StatusPath, type TrustedChain } from '../src/index.ts'
-import { NOW, secretOf } from './samples.ts'
+import {
+  commitmentOfRoot,
+  rootOf,
+  type StatusLeaf,
+  type StatusPath,
+  type TrustedChain,
+} from '../src/index.ts'
+import { CHAIN_ID, NOW, secretOf } from './samples.ts'
+
+export const REGISTRY = '0x0000000000000000000000000000000000005606'
 
 /** Keys of n validators, by ascending address. */
 export function validatorKeys(count: number): SigningKey[] {
@@ -18,6 +26,8 @@ export function addressOf(key: SigningKey): `0x${string}` {
 
 export function trusted(keys: readonly SigningKey[]): TrustedChain {
   return {
+    chainId: CHAIN_ID,
+    registry: REGISTRY,
     validators: [{ from: 0, set: keys.map(addressOf) }],
   }
 }
@@ -30,10 +40,11 @@ export function sealedHeader(options: {
   readonly change?: Partial<Header>
   readonly round?: number
   readonly vote?: { recipient: `0x${string}`; kind: 'add' | 'drop' }
+  readonly chainId?: bigint
 }): Uint8Array {
-  const { keys, root, sealers = keys, change, round = 0, vote } = options
+  const { keys, root, sealers = keys, change, round = 0, vote, chainId = CHAIN_ID } = options
   const extra = {
-    vanity: root,
+    vanity: commitmentOfRoot({ chainId, registry: REGISTRY, root }),
     validators: keys.map(addressOf),
     vote,
     round,

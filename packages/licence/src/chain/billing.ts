@@ -1,10 +1,9 @@
 /**
- * Bills, made from the chain alone: every charge is an event with its tariff's version, and every
- * version is an event or stands in the genesis block. Who pays can make the same bill.
+ * Bills, made from the chain alone: every charge is an event with its tariff's version, and what a
+ * version said can be read for ever. Who pays can make the same bill.
  */
 
 import { decodeBytes32String, encodeBytes32String } from 'ethers'
-import { LicenceError } from '../error.ts'
 import type { ChainReader, ContractEvent } from './contracts.ts'
 
 export interface BillLine {
@@ -40,12 +39,6 @@ interface Price {
   readonly freeUses: number
 }
 
-interface RawPrice {
-  readonly perUse: bigint
-  readonly perByte: bigint
-  readonly freeUses: bigint
-}
-
 /** The period that a time is in. @param seconds since 1970 */
 export function periodOf(seconds: number): number {
   return Math.floor(seconds / (30 * 86_400))
@@ -54,7 +47,7 @@ export function periodOf(seconds: number): number {
 /**
  * The bill of a verifier for a period, recomputed.
  * @param verifier credit code
- * @throws LicenceError LICENCE_CHAIN_ANSWER if a version of the tariff is nowhere to be found
+ * @throws LicenceError LICENCE_CHAIN_REFUSED if the tariff never had a version that was charged
  */
 export async function billOf(
   chain: ChainReader,
@@ -65,19 +58,14 @@ export async function billOf(
     name: 'Charged',
     topics: [encodeBytes32String(verifier)],
   })
-  const prices = new Map(
-    (await chain.events({ of: 'tariff', name: 'PriceSet' })).map(({ args }) => [
-      Number(args.version),
-      priceOf(args as unknown as RawPrice),
-    ]),
-  )
+  const prices = new Map<number, Price>()
   const uses = new Map<string, number>()
   const lines: BillLine[] = []
   const wrong: BillLine[] = []
   for (const charge of charges.filter(({ args }) => Number(args.period) === period)) {
     const { args } = charge
     const version = Number(args.tariffVersion)
-    const price = prices.get(version) ?? (await genesisPrice(chain, charge))
+    const price = prices.get(version) ?? (await priceOf(chain, version))
     prices.set(version, price)
     const line = lineOf(charge, price)
     const use = (uses.get(line.licenceType) ?? 0) + 1
@@ -105,19 +93,8 @@ function lineOf({ args, blockNumber, transactionHash }: ContractEvent, price: Pr
   }
 }
 
-/** A price that was set before the first block has no event: the contract is asked, now and then. */
-async function genesisPrice(chain: ChainReader, { args }: ContractEvent): Promise<Price> {
-  for (const block of [undefined, 0]) {
-    const keys = [args.licenceType, args.verifierClass]
-    const [found] = await chain.ask('tariff', 'priceOf', keys, block)
-    if (found.version === args.tariffVersion) return priceOf(found)
-  }
-  throw new LicenceError('LICENCE_CHAIN_ANSWER', 'a version of the tariff is not on this chain', {
-    version: Number(args.tariffVersion),
-  })
-}
-
-function priceOf(found: RawPrice): Price {
-  const { perUse, perByte, freeUses } = found
+/** What a version of the tariff said; it never says anything else. */
+async function priceOf(chain: ChainReader, version: number): Promise<Price> {
+  const [{ perUse, perByte, freeUses }] = await chain.ask('tariff', 'entryOf', [version])
   return { perUse, perByte, freeUses: Number(freeUses) }
 }
