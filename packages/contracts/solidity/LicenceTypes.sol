@@ -17,7 +17,7 @@ interface LicenceTypes {
         Declined
     }
 
-    /// Eight slots. All times in seconds since 1970.
+    /// Seven slots. All times in seconds since 1970.
     struct Licence {
         /// Commitment to the licence identifier; one licence only has it.
         bytes32 identifier;
