@@ -15,7 +15,21 @@ import {
   SERVER_LIMITS,
   type ServerLimits,
 } from '@vellum/rpc'
-import { NodeError } from './error.ts'
+import {
+  addresses,
+  type Field,
+  flag,
+  list,
+  listOf,
+  oneOf,
+  optional,
+  readSettings,
+  section,
+  shown,
+  text,
+  whole,
+  withDefault,
+} from './setting.ts'
 import { VALIDATORS_MIN } from './vote-guard.ts'
 
 export interface NodeConfig {
@@ -169,33 +183,20 @@ const LIMITS_FROM_ZERO: readonly string[] = ['tokensPerSecond']
 /** Default of `sync.snapshotDistance`: so many blocks are executed in a few minutes at most. */
 export const SNAPSHOT_DISTANCE = 1_024
 
-/** A value with a place, read out of the raw configuration; complaints are gathered, not thrown. */
-interface Reader {
-  readonly path: string
-  readonly value: unknown
-  readonly complaints: string[]
-}
-
-type Field<T> = (reader: Reader) => T
-
 /**
  * Checks a raw configuration (parsed JSON, flags laid over it) and fills in defaults.
  * @throws NodeError NODE_CONFIG_INVALID naming every wrong field, what it must be, and what it is
  */
 export function parseConfig(raw: unknown): NodeConfig {
-  const complaints: string[] = []
-  const config = CONFIG({ path: '', value: raw, complaints })
+  return readSettings(raw, CHECKED, 'the configuration')
+}
+
+const CHECKED: Field<NodeConfig> = (reader) => {
+  const config = CONFIG(reader)
   if (config.rpc.tokenRequired && config.rpc.jwtSecretFile === undefined) {
-    complaints.push('rpc.tokenRequired needs rpc.jwtSecretFile')
+    reader.complaints.push('rpc.tokenRequired needs rpc.jwtSecretFile')
   }
-  if (complaints.length > 0) {
-    throw new NodeError(
-      'NODE_CONFIG_INVALID',
-      `the configuration is not valid:\n${complaints.map((line) => `  ${line}`).join('\n')}`,
-      { complaints: complaints.length },
-    )
-  }
-  return freeze(config)
+  return config
 }
 
 const CONFIG: Field<NodeConfig> = section<NodeConfig>({
@@ -270,94 +271,6 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   logLevel: withDefault<LogLevel>('info', oneOf(LOG_LEVELS)),
 })
 
-function section<T extends object>(fields: { readonly [Key in keyof T]: Field<T[Key]> }): Field<T> {
-  return ({ path, value, complaints }) => {
-    const given = value === undefined ? {} : value
-    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
-    if (!isObject) complaints.push(`${path || 'the file'} must be an object, not ${shown(given)}`)
-    const object = isObject ? (given as Record<string, unknown>) : {}
-    const at = (key: string): string => (path === '' ? key : `${path}.${key}`)
-    for (const key of Object.keys(object)) {
-      if (Object.hasOwn(fields, key)) continue
-      const known = Object.keys(fields).join(', ')
-      complaints.push(`${at(key)} is not known; known here: ${known}`)
-    }
-    const entries = Object.entries<Field<unknown>>(fields).map(([key, field]) => [
-      key,
-      field({ path: at(key), value: object[key], complaints }),
-    ])
-    return Object.fromEntries(entries) as T
-  }
-}
-
-function withDefault<T>(value: T, field: Field<T>): Field<T> {
-  return (reader) => (reader.value === undefined ? value : field(reader))
-}
-
-function optional<T>(field: Field<T>): Field<T | undefined> {
-  return (reader) => (reader.value === undefined ? undefined : field(reader))
-}
-
-function whole(least: number, most: number): Field<number> {
-  return ({ path, value, complaints }) => {
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
-      return value
-    complaints.push(`${path} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
-    return least
-  }
-}
-
-function text(byDefault?: string): Field<string> {
-  return ({ path, value, complaints }) => {
-    if (value === undefined && byDefault !== undefined) return byDefault
-    if (typeof value === 'string' && value !== '' && value.length <= 4096) return value
-    complaints.push(`${path} must be text, not ${shown(value)}`)
-    return ''
-  }
-}
-
-function oneOf<T extends string>(words: readonly T[]): Field<T> {
-  return ({ path, value, complaints }) => {
-    const found = words.find((word) => word === value)
-    if (found !== undefined) return found
-    complaints.push(`${path} must be one of ${words.join(', ')}, not ${shown(value)}`)
-    return words[0]!
-  }
-}
-
-function flag(): Field<boolean> {
-  return ({ path, value, complaints }) => {
-    if (typeof value === 'boolean') return value
-    complaints.push(`${path} must be true or false, not ${shown(value)}`)
-    return false
-  }
-}
-
-function addresses(): Field<readonly Address[]> {
-  return (reader) => {
-    const texts = list()(reader)
-    for (const each of texts) {
-      if (/^0x[0-9a-fA-F]{40}$/.test(each)) continue
-      reader.complaints.push(
-        `${reader.path} must hold addresses (0x and 40 hex digits), not ${shown(each)}`,
-      )
-    }
-    return texts.map((each) => each.toLowerCase() as Address)
-  }
-}
-
-/** A list of texts of one kind. @param kind what each must be, in words */
-function listOf(isOne: (text: string) => boolean, kind: string): Field<readonly string[]> {
-  return (reader) => {
-    const texts = list()(reader)
-    const wrong = texts.find((each) => !isOne(each))
-    if (wrong !== undefined) {
-      reader.complaints.push(`${reader.path} may hold ${kind}, not ${shown(wrong)}`)
-    }
-    return texts
-  }
-}
-
 function guardedMethods(): Field<readonly string[]> {
   const namespaces = GUARDED_NAMESPACES.join(', ')
   return listOf(
@@ -400,28 +313,4 @@ function chainName(): Field<string> {
     }
     return name
   }
-}
-
-function list(): Field<readonly string[]> {
-  return ({ path, value, complaints }) => {
-    if (value === undefined) return []
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) {
-      return value as string[]
-    }
-    complaints.push(`${path} must be a list of text, not ${shown(value)}`)
-    return []
-  }
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return 'missing'
-  const json = JSON.stringify(value)
-  return json.length > 60 ? `${json.slice(0, 60)}…` : json
-}
-
-function freeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === 'object' && inner !== null) freeze(inner)
-  }
-  return Object.freeze(value)
 }

@@ -20,17 +20,7 @@ const PATHS: readonly (readonly [sections: readonly string[], fields: readonly s
  * @throws NodeError NODE_CONFIG_INVALID
  */
 export function readConfigFile(path: string): Record<string, unknown> {
-  let json: unknown
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (cause) {
-    throw new NodeError(
-      'NODE_CONFIG_INVALID',
-      `the configuration file ${path} cannot be read: ${(cause as Error).message}`,
-      { path },
-      { cause },
-    )
-  }
+  const json = readJsonFile(path, 'the configuration file')
   if (!isObject(json)) {
     throw new NodeError('NODE_CONFIG_INVALID', `${path} must hold a JSON object`, { path })
   }
@@ -45,6 +35,20 @@ export function readConfigFile(path: string): Record<string, unknown> {
     }
   }
   return json
+}
+
+/** @param what it is, for the error @throws NodeError NODE_CONFIG_INVALID */
+export function readJsonFile(path: string, what: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new NodeError(
+      'NODE_CONFIG_INVALID',
+      `${what} ${path} cannot be read: ${(cause as Error).message}`,
+      { path },
+      { cause },
+    )
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -184,6 +184,10 @@ network
   .option('--password-file <file>', 'password of all keystores (default: one each, in a file)')
   .option('--light-keys', 'encrypt keystores weakly and fast: for tests')
   .option('--dev-accounts', 'fund the development accounts, whose keys are public')
+  .option(
+    '--contracts <file>',
+    'JSON of who governs and takes part in the system contracts (default: none, or with --dev-accounts those of the development chain)',
+  )
   .action((flags: NetworkFlags) => createNetwork(flags, PROGRAM, plainPorts()))
 
 const votes = program.command('votes').description('what a validator has voted')

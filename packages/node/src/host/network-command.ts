@@ -2,8 +2,11 @@
 
 import { randomInt } from 'node:crypto'
 import { faultsTolerated, quorum } from '@vellum/consensus'
+import type { PredeployOptions } from '@vellum/contracts'
+import { parseContracts } from '../contracts-file.ts'
 import { devBalances, devContracts } from '../dev-chain.ts'
 import type { CommandPorts } from './chain-commands.ts'
+import { readJsonFile } from './config-file.ts'
 import { createNetworkFiles } from './network-files.ts'
 
 /** Flags as commander gives them. */
@@ -21,11 +24,17 @@ export interface NetworkFlags {
   readonly passwordFile?: string
   readonly lightKeys?: boolean
   readonly devAccounts?: boolean
+  readonly contracts?: string
 }
 
 /** Ids that nobody has chosen by hand: a transaction of one chain must not be valid on another. */
 const CHAIN_ID_MIN = 100_000
 const CHAIN_ID_MAX = 2 ** 31
+
+function contractsOf({ contracts, devAccounts }: NetworkFlags): PredeployOptions | undefined {
+  if (contracts === undefined) return devAccounts ? devContracts() : undefined
+  return parseContracts(readJsonFile(contracts, 'the contracts file'))
+}
 
 /** @throws NodeError as `createNetworkFiles` */
 export async function createNetwork(
@@ -44,7 +53,7 @@ export async function createNetwork(
       requestTimeoutSeconds: flags.requestTimeout,
       gasLimit: flags.gasLimit,
       balances: flags.devAccounts ? devBalances() : new Map(),
-      contracts: flags.devAccounts ? devContracts() : undefined,
+      contracts: contractsOf(flags),
       hosts: flags.host,
       peerPort: flags.basePort,
       rpcPort: flags.rpcBasePort,
