@@ -42,6 +42,12 @@ export type LicenceErrorCode =
   | 'LICENCE_CHAIN_REFUSED'
   /** An answer of the node that does not fit its contract. */
   | 'LICENCE_CHAIN_ANSWER'
+  /** Nobody answers where a node should be. */
+  | 'LICENCE_NODE_UNREACHABLE'
+  /** A file of the command line that cannot be read, or is not what it should be; `details.path`. */
+  | 'LICENCE_FILE_INVALID'
+  /** A check of the command line that found something wrong; `details.reason` says what. */
+  | 'LICENCE_REFUSED'
 
 export type LicenceErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>
 

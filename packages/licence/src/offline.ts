@@ -14,7 +14,12 @@ import {
   type TrustedChain,
   verifyProof,
 } from './offline-proof.ts'
-import { type Presentation, type PresentationReason, verifyPresentation } from './presentation.ts'
+import {
+  type Presentation,
+  type PresentationReason,
+  readPresentation,
+  remember,
+} from './presentation.ts'
 import type { ReplayMemory } from './replay.ts'
 import type { LicenceStatus } from './status-tree.ts'
 
@@ -103,8 +108,7 @@ export function verifyOffline(
   if (status.time - now > LICENCE_LIMITS.clockSkewSeconds) {
     return { ok: false, reason: 'proof from the future' }
   }
-  // Last of all that the text itself says: it takes the presentation's place in the memory.
-  const shown = verifyPresentation(parts.text, { memory, now })
+  const shown = readPresentation(parts.text, now)
   if (!shown.ok) return shown
   const { presentation } = shown
   const { credential } = presentation
@@ -121,5 +125,7 @@ export function verifyOffline(
   if (named !== 'InForce') {
     return { ok: false, reason: named === 'None' ? 'another licence' : STATUS_REASONS[named] }
   }
-  return { ok: true, answer: { presentation, status } }
+  // Last: a showing that was refused for another reason may be tried again.
+  const remembered = remember(presentation, memory, now)
+  return remembered.ok ? { ok: true, answer: { presentation, status } } : remembered
 }

@@ -188,6 +188,15 @@ export function verifyPresentation(
   expected: { readonly memory: ReplayMemory; readonly now: number },
 ): Verdict<{ readonly presentation: Presentation }, PresentationReason> {
   const { memory, now } = expected
+  const read = readPresentation(text, now)
+  return read.ok ? remember(read.presentation, memory, now) : read
+}
+
+/** As `verifyPresentation`, without a memory: what follows must call `remember`. */
+export function readPresentation(
+  text: string,
+  now: number,
+): Verdict<{ readonly presentation: Presentation }, PresentationReason> {
   const read = readBound(text, now)
   if (!read.ok) return read
   const { presentation, binding } = read
@@ -195,7 +204,7 @@ export function verifyPresentation(
   if (binding.aud !== ANYONE) return { ok: false, reason: 'wrong verifier' }
   if (binding.nonce !== toBase64Url(presentation.seed))
     return { ok: false, reason: 'wrong request' }
-  return remember(presentation, memory, now)
+  return { ok: true, presentation }
 }
 
 /**
@@ -291,7 +300,8 @@ function readBound(
   return { ok: true, presentation, binding: payload }
 }
 
-function remember(
+/** Takes a presentation's place in a memory: the last step of every check. */
+export function remember(
   presentation: Presentation,
   memory: ReplayMemory,
   now: number,

@@ -271,6 +271,13 @@ describe('an offline code', () => {
     expect(verifyOffline({ text: shown, proof }, rule())).toEqual({ ok: false, reason })
   })
 
+  test('with the proof of another licence can be shown again with its own', () => {
+    const once = rule()
+    const wrong = proofOf(four, { holder: keyOf(5).address })
+    expect(verifyOffline({ text: shown, proof: wrong }, once).ok).toBe(false)
+    expect(verifyOffline({ text: shown, proof: proofOf(four) }, once).ok).toBe(true)
+  })
+
   test('is as fresh as the verifier wants it', () => {
     const proof = proofOf(four)
     expect(verifyOffline({ text: shown, proof }, { ...rule(), ageMax: 4 })).toEqual({

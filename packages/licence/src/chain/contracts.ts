@@ -14,6 +14,7 @@ import {
   verificationLog,
 } from '@vellum/contracts'
 import {
+  AbstractProvider,
   Interface,
   type InterfaceAbi,
   isError,
@@ -83,6 +84,9 @@ export interface ChainWriter extends ChainReader {
 
 /** Gas that is given beyond the estimate, in percent: status may change between the two. */
 const GAS_MARGIN_PERCENT = 25n
+/** Milliseconds between two questions whether a transaction is in a block, and how many there are. */
+const RECEIPT_POLL_MS = 25
+const RECEIPT_POLLS_MAX = 4_800
 
 export function createChainReader(provider: Provider): ChainReader {
   return {
@@ -141,10 +145,35 @@ export function createChainWriter(signer: Signer & { address?: string }, fees = 
       const estimate = await refusing(() => signer.estimateGas(request))
       const gasLimit = (estimate * (100n + GAS_MARGIN_PERCENT)) / 100n
       const sent = await signer.sendTransaction({ ...request, gasLimit })
-      const receipt = await refusing(() => sent.wait())
-      if (receipt === null) throw refused(undefined)
+      const receipt = await receiptOf(provider, sent.hash)
+      if (receipt.status === 0) throw refused(undefined)
       return doneOf(to, receipt)
     },
+  }
+}
+
+/**
+ * Waits until a transaction is in a block. The provider's own way asks again with the next block only;
+ * where blocks come on demand there may be none for a minute, when the one that is waited for came
+ * between its first two questions.
+ */
+async function receiptOf(provider: Provider, hash: string): Promise<TransactionReceipt> {
+  for (let polls = 0; polls < RECEIPT_POLLS_MAX; polls++) {
+    const receipt = await provider.getTransactionReceipt(hash)
+    if (receipt !== null) return receipt
+    await pause(provider)
+  }
+  throw new LicenceError(
+    'LICENCE_CHAIN_ANSWER',
+    `transaction ${hash} is in no block yet: does the chain make blocks?`,
+    { transactionHash: hash },
+  )
+}
+
+/** A moment by the provider's timer: this library has none, as it runs in browsers too. */
+async function pause(provider: Provider): Promise<void> {
+  if (provider instanceof AbstractProvider) {
+    await new Promise<void>((resume) => provider._setTimeout(resume, RECEIPT_POLL_MS))
   }
 }
 

@@ -1,0 +1,412 @@
+/**
+ * The tour: the whole life of a licence on a development chain, told as it happens. Registration,
+ * accreditation, issue, acceptance, presentation, verification, renewal, suspension, the offline
+ * code, the bill, and the holder's own list.
+ *
+ * Everything is done by the means that applications have: this library and a node's RPC server. What
+ * is told are results, sizes and times, never the contents of a person's fields.
+ */
+
+import { ADDRESSES } from '@vellum/contracts'
+import { formatUnits, hexlify, randomBytes } from 'ethers'
+import { type Bill, billOf, periodOf } from '../chain/billing.ts'
+import type { Done } from '../chain/contracts.ts'
+import {
+  bringAnswer,
+  listVerifications,
+  type SeenVerification,
+  signAnswer,
+} from '../chain/holder.ts'
+import {
+  createIdentityDirectory,
+  createIdentityOffice,
+  type IdentityState,
+} from '../chain/registrar.ts'
+import type { Report } from '../chain/verifier.ts'
+import { codeSize } from '../code.ts'
+import { fieldsOf } from '../credential.ts'
+import { countersignIdentity, makeIdentity } from '../identity.ts'
+import { encodeOfflineCode, type OfflineReason, verifyOfflineCode } from '../offline.ts'
+import { present } from '../presentation.ts'
+import { createReplayMemory } from '../replay.ts'
+import { createSubjectRing } from '../subject.ts'
+import { type Connection, connect } from './connection.ts'
+import {
+  accreditIssuer,
+  assertOnStage,
+  TOUR_PERSON,
+  type TourCast,
+  tourLicence,
+} from './tour-cast.ts'
+import { createHolder, createStage } from './tour-stage.ts'
+import { createSteps, type StepPorts } from './tour-steps.ts'
+
+export interface TourPorts extends StepPorts {
+  /** Of a node's RPC server. */
+  readonly url: string
+  readonly cast: TourCast
+}
+
+/** What happened, for who wants to check it. */
+export interface TourOutcome {
+  readonly holder: string
+  readonly identityState: IdentityState
+  readonly first: bigint
+  readonly renewed: bigint
+  readonly firstCheck: Report
+  readonly oldCheck: Report
+  readonly suspendedCheck: Report
+  readonly liftedCheck: Report
+  readonly codeBytes: number
+  readonly offlineBytes: number
+  /** Undefined: accepted. */
+  readonly offlineRefusal: OfflineReason | undefined
+  readonly replayRefusal: OfflineReason | undefined
+  readonly bill: Bill
+  /** Millionths of a credit that left the verifier's account on this tour. */
+  readonly paid: bigint
+  readonly seen: readonly SeenVerification[]
+  /** Verifications that somebody else finds with another secret. */
+  readonly seenByOthers: number
+}
+
+/** Purposes of this network, by number. */
+const PURPOSES = { inspection: 1, insurance: 2 } as const
+/** Reasons of status changes on the tour. */
+const REASONS = { missedExamination: 7, examined: 8 } as const
+const DAY = 86_400
+/** Millionths of a credit that the log may take on the tour. */
+const ALLOWANCE = 1_000_000n
+/** Seconds that the offline verifier lets a proof be old. */
+const PROOF_AGE_MAX = 3_600
+const SHOWN_FIELDS = ['holderName', 'body.occupation'] as const
+/** Characters of a code that are printed: enough to see what it is, too few to read it. */
+const CODE_CHARACTERS = 40
+
+/**
+ * Takes the tour; some seconds. It may be taken again: person, keys and licence are new each time.
+ * @throws LicenceError LICENCE_NODE_UNREACHABLE, LICENCE_CHAIN_ANSWER if the cast is not on the chain,
+ *   and of each step
+ */
+export async function runTour(ports: TourPorts): Promise<TourOutcome> {
+  const connection = await connect(ports.url)
+  try {
+    return await tell(ports, connection)
+  } finally {
+    connection.close()
+  }
+}
+
+async function tell(ports: TourPorts, connection: Connection): Promise<TourOutcome> {
+  const { cast, print } = ports
+  const stage = createStage(ports, connection)
+  const { chain, chainId, licences, now } = stage
+  await assertOnStage(chain, cast)
+  const { step, seconds } = createSteps(ports)
+  const holder = createHolder()
+
+  print('')
+  print('A licence from registration to the bill. All names and numbers are made up.')
+  print('')
+
+  const identityState = await step('Register', async () => {
+    const office = createIdentityOffice(stage.writer(cast.registrar))
+    const directory = createIdentityDirectory(chain)
+    const ring = createSubjectRing([{ version: 1, secret: randomBytes(32) }])
+    const known = await directory.findPerson(ring, TOUR_PERSON)
+    const signed = await makeIdentity({
+      chainId,
+      registrar: stage.keyOf(cast.registrar),
+      registrarCode: cast.registrar.code,
+      holderKey: holder.key.publicKey,
+      kind: 'citizen',
+      subject: ring.tag(TOUR_PERSON),
+      details: { number: TOUR_PERSON.number },
+      version: 1,
+      deadline: now() + DAY,
+    })
+    const both = await countersignIdentity(signed, {
+      chainId,
+      key: holder.key,
+      privateKey: holder.privateKey,
+    })
+    const done = await office.register(both)
+    const supervisor = createIdentityOffice(stage.writer(cast.root))
+    const filed = await supervisor.file(holder.key.address, hexlify(randomBytes(32)))
+    const state = await directory.stateOf(holder.key.address)
+    return {
+      value: state,
+      lines: [
+        `the registrar reviewed a citizen (${known === undefined ? 'not known before' : 'known'}) and signed; the holder countersigned: ${placeOf(done)}`,
+        `filed with the supervising authority in block ${filed.blockNumber}; the identity is ${state}`,
+      ],
+    }
+  })
+
+  await step('Accredit', async () => {
+    const grants = await accreditIssuer(chain, cast, await stage.chainTime())
+    return {
+      value: undefined,
+      lines: [
+        grants === 0
+          ? 'the issuing authority was accredited on an earlier tour'
+          : `the root appointed an accrediting authority, which accredited the issuer for one type of licence`,
+      ],
+    }
+  })
+
+  const serial = `SL${hexlify(randomBytes(5)).slice(2).toUpperCase()}`
+  const dataOf = (version: number) =>
+    tourLicence({ issuer: cast.issuer.code, serial, version, now: now() })
+  const holderOf = { identity: holder.key.address, publicKey: holder.key.publicKey }
+  const { issuer } = stage
+
+  const offered = await step('Issue', async () => {
+    const issued = await issuer.offer({
+      data: dataOf(1),
+      holder: holderOf,
+      now: now(),
+      acceptBy: (await stage.chainTime()) + DAY,
+    })
+    const envelope = await licences.envelopeOf(issued.number)
+    const where =
+      envelope?.place === 'chain'
+        ? `${envelope.ciphertext.length} bytes encrypted to the holder on chain`
+        : `the chain names ${envelope?.reference.length} bytes in a store, encrypted to the holder`
+    return {
+      value: issued,
+      lines: [
+        `licence ${issued.number} is offered: ${placeOf(issued.done)}`,
+        `${fieldsOf(issued.credential).length} personal fields, each salted apart; ${where}`,
+      ],
+    }
+  })
+
+  const first = await step('Accept', async () => {
+    const credential = await stage.open(offered, holder)
+    const { content } = await licences.recordOf(offered.number)
+    const answer = await signAnswer(
+      chainId,
+      { number: offered.number, content, accepts: true, deadline: (await stage.chainTime()) + DAY },
+      holder.key,
+    )
+    const done = await bringAnswer(stage.writer(cast.issuer), answer)
+    const status = await licences.statusOf(offered.number)
+    return {
+      value: credential,
+      lines: [`the holder opened it, checked it and signed: ${status}, ${placeOf(done)}`],
+    }
+  })
+
+  const shown = await step('Present', async () => {
+    const showing = await stage.show(first, {
+      holder,
+      by: cast.publicVerifier,
+      purpose: '入职体检',
+      fields: SHOWN_FIELDS,
+    })
+    return {
+      value: showing,
+      lines: [
+        `asked for ${SHOWN_FIELDS.length} fields, the holder shows these and no other, signed for this verifier and for a minute`,
+        `${showing.code.slice(0, CODE_CHARACTERS)}… (${codeSize(showing.code)} bytes, one QR code)`,
+      ],
+    }
+  })
+
+  const firstCheck = await step('Verify', async () => {
+    const { report, entry } = await stage.check(shown.presentation, {
+      by: cast.publicVerifier,
+      purpose: PURPOSES.inspection,
+    })
+    return {
+      value: report,
+      lines: [
+        `a public body checks, free of charge: ${checksOf(report)}`,
+        `recorded as entry ${entry.index}: transaction ${entry.transactionHash}, block ${entry.blockNumber}`,
+      ],
+    }
+  })
+
+  const balanceBefore = await stage.balanceOf(cast.commercialVerifier)
+  const commercial = async (credential: string) => {
+    const { presentation } = await stage.show(credential, {
+      holder,
+      by: cast.commercialVerifier,
+      purpose: '办理保险',
+      fields: SHOWN_FIELDS,
+    })
+    const before = await stage.balanceOf(cast.commercialVerifier)
+    const { report, entry } = await stage.check(presentation, {
+      by: cast.commercialVerifier,
+      purpose: PURPOSES.insurance,
+    })
+    const price = before - (await stage.balanceOf(cast.commercialVerifier))
+    return { report, entry, price }
+  }
+
+  await step('Charge', async () => {
+    const { commercialVerifier } = cast
+    await stage
+      .writer(commercialVerifier)
+      .send('serviceCredit', 'approve', [ADDRESSES.verificationLog, ALLOWANCE])
+    const { report, price } = await commercial(first)
+    return {
+      value: undefined,
+      lines: [`a company checks: ${checksOf(report)}; ${priceText(price)}`],
+    }
+  })
+
+  const { renewed, second } = await step('Renew', async () => {
+    const issued = await issuer.renew(offered.number, {
+      data: dataOf(2),
+      holder: holderOf,
+      now: now(),
+    })
+    const statuses = [offered.number, issued.number].map((number) => licences.statusOf(number))
+    const [before, after] = await Promise.all(statuses)
+    return {
+      value: { renewed: issued.number, second: await stage.open(issued, holder) },
+      lines: [
+        `version 2 is licence ${issued.number}: ${after}, and version 1 ${before}, in one transaction, ${placeOf(issued.done)}`,
+      ],
+    }
+  })
+
+  const oldCheck = await step('Old one', async () => {
+    const { report, price } = await commercial(first)
+    return { value: report, lines: [`refused: ${refusalOf(report)}; ${priceText(price)}`] }
+  })
+
+  const suspendedCheck = await step('Suspend', async () => {
+    await issuer.suspend(renewed, REASONS.missedExamination)
+    const { report, price } = await commercial(second)
+    const { reason } = await licences.recordOf(renewed)
+    return {
+      value: report,
+      lines: [
+        `the issuer suspends it (reason ${reason}); refused: ${refusalOf(report)}; ${priceText(price)}`,
+      ],
+    }
+  })
+
+  const liftedCheck = await step('Lift', async () => {
+    await issuer.lift(renewed, REASONS.examined)
+    const { report, price } = await commercial(second)
+    return {
+      value: report,
+      lines: [`the suspension is lifted: ${checksOf(report)}; ${priceText(price)}`],
+    }
+  })
+
+  const offline = await step('Offline', async () => {
+    const proof = await licences.proofOf(renewed)
+    const text = await present(
+      { fields: SHOWN_FIELDS, purpose: '出示' },
+      { credential: second, key: holder.key, seed: holder.nextSeed(), now: now() },
+    )
+    const code = encodeOfflineCode(text, proof)
+    const set: string[] = await connection.provider.send('qbft_getValidatorsByBlockNumber', [
+      'latest',
+    ])
+    // From here on nothing is asked of anybody.
+    const memory = createReplayMemory()
+    const registry = ADDRESSES.licenceRegistry
+    const rule = {
+      chain: { chainId, registry, validators: [{ from: 0, set }] },
+      now: now(),
+      ageMax: PROOF_AGE_MAX,
+      memory,
+    }
+    const verdict = verifyOfflineCode(code, rule)
+    const again = verifyOfflineCode(code, rule)
+    const answer = verdict.ok
+      ? `${verdict.answer.status.leaf.status} at block ${verdict.answer.status.height}`
+      : `refused: ${verdict.reason}`
+    return {
+      value: {
+        bytes: codeSize(code),
+        refusal: verdict.ok ? undefined : verdict.reason,
+        replay: again.ok ? undefined : again.reason,
+      },
+      lines: [
+        `a code of ${codeSize(code)} bytes carries the status and its proof (${proof.length} bytes), sealed by a quorum of ${set.length}`,
+        `checked without network, with the validator set alone: ${answer}; shown again: ${again.ok ? 'accepted' : again.reason}`,
+      ],
+    }
+  })
+
+  const { bill, paid } = await step('Bill', async () => {
+    const verifier = cast.commercialVerifier.code
+    const made = await billOf(chain, { verifier, period: periodOf(await stage.chainTime()) })
+    const left = balanceBefore - (await stage.balanceOf(cast.commercialVerifier))
+    const free = made.lines.filter(({ amount }) => amount === 0n).length
+    return {
+      value: { bill: made, paid: left },
+      lines: [
+        `the company’s bill, from the chain alone: ${made.lines.length} checks, ${free} free, ${creditText(made.total)} in all; ${made.wrong.length} lines differ from the tariff`,
+      ],
+    }
+  })
+
+  const { seen, others } = await step('Look back', async () => {
+    const numbers = [offered.number, renewed]
+    const list = (secret: Uint8Array) =>
+      listVerifications(chain, { secret, presentations: holder.seedsUsed(), numbers, chainId })
+    const mine = await list(holder.seedSecret)
+    const theirs = await list(randomBytes(32))
+    return {
+      value: { seen: mine, others: theirs.length },
+      lines: [
+        `the holder lists ${mine.length} checks by ${new Set(mine.map(({ verifier }) => verifier)).size} verifiers; without the holder’s secret ${theirs.length} are found`,
+      ],
+    }
+  })
+
+  print('')
+  print(`The whole took ${seconds()} s. Each step has a command: vellum identity, vellum licence.`)
+  return {
+    holder: holder.key.address,
+    identityState,
+    first: offered.number,
+    renewed,
+    firstCheck,
+    oldCheck,
+    suspendedCheck,
+    liftedCheck,
+    codeBytes: codeSize(shown.code),
+    offlineBytes: offline.bytes,
+    offlineRefusal: offline.refusal,
+    replayRefusal: offline.replay,
+    bill,
+    paid,
+    seen,
+    seenByOthers: others,
+  }
+}
+
+/** What the three checks found. */
+function checksOf({ issuer, status, holder }: Report): string {
+  const words = Object.entries({ issuer, status, holder }).map(
+    ([name, check]) => `${name} ${check.ok ? 'ok' : check.reason}`,
+  )
+  return words.join(', ')
+}
+
+function refusalOf({ issuer, status, holder }: Report): string {
+  const failed = [issuer, status, holder].find(({ ok }) => !ok)
+  return failed === undefined || failed.ok ? 'nothing' : failed.reason
+}
+
+function placeOf({ blockNumber, transactionHash }: Done): string {
+  return `block ${blockNumber}, transaction ${transactionHash.slice(0, 10)}…`
+}
+
+function priceText(amount: bigint): string {
+  return amount === 0n ? 'free (a few are in each 30 days)' : `charged ${creditText(amount)}`
+}
+
+/** @param amount millionths of a credit */
+function creditText(amount: bigint): string {
+  return `${formatUnits(amount, 6)} credits`
+}
