@@ -70,8 +70,8 @@ export const INTERFACES: Readonly<Record<ContractName, Interface>> = Object.from
   Object.entries(ABIS).map(([name, abi]) => [name, new Interface(abi as unknown as InterfaceAbi)]),
 ) as Record<ContractName, Interface>
 
-/** Enough for each call; a refused one uses what it used. */
-const GAS_LIMIT = 8_000_000
+/** Below the most that a transaction may have (EIP-7825); a refused one uses what it used. */
+const GAS_LIMIT = 16_000_000
 /** Of the genesis block: the access manager asks for one that is not 0. */
 const GENESIS_SECONDS = 1_700_000_000
 

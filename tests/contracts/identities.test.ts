@@ -283,6 +283,19 @@ describe('keys', () => {
     return [holder.address, publicKeyX, publicKeyY, 4_000_000_000, ...signatures] as unknown[]
   }
 
+  test('not rotated while the identity is suspended: the key may be in wrong hands', async () => {
+    const [holder, next] = [await registered(), person()]
+    await send(supervisor, 'file', holder.address, id('file'))
+    await send(registrar, 'suspend', holder.address, 1)
+    const args = await rotation(holder, next, 0, [holder, next])
+    await refused(send(issuer, 'rotate', ...args), 'StatusWrong', [
+      holder.address,
+      BigInt(STATUS.suspended),
+    ])
+    await send(registrar, 'reinstate', holder.address, 1)
+    await send(issuer, 'rotate', ...args)
+  })
+
   test('recovered by registrar and supervising authority, after the time to object', async () => {
     const [holder, next] = [await registered(), person()]
     for (const [signers, reason] of [

@@ -122,10 +122,11 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
         emit IdentityPayload(identity, statement.version, payload);
     }
 
-    /// @notice Another tag of the same person, after the key behind the tags was changed.
+    /// @notice Another tag of the same person, after the key behind the tags was changed. By the identity's
+    /// registrar or a supervising authority.
     function addSubject(address identity, bytes32 subject) external {
         Record storage r = _live(identity);
-        _onlyCapacity(REGISTRAR);
+        _onlyRegistrarOf(r);
         if (subject == 0) revert SubjectMissing();
         address other = _subjects[subject];
         if (other != address(0) && _records[other].status != IdentityStatus.Cancelled) revert SubjectTaken(subject, other);
@@ -137,7 +138,7 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
     /// @notice Files an identity; one that waited for it becomes active. By a supervising authority.
     function file(address identity, bytes32 filingNumber) external {
         Record storage r = _live(identity);
-        bytes32 by = _onlyCapacity(SUPERVISOR);
+        bytes32 by = _onlySupervisor();
         if (filingNumber == 0) revert FilingNumberMissing();
         if (r.filingNumber != 0) revert AlreadyFiled(identity, r.filingNumber);
         r.filingNumber = filingNumber;
@@ -171,7 +172,8 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
 
     // Keys.
 
-    /// @notice Changes the key, with the consent of the old and the new one.
+    /// @notice Changes the key, with the consent of the old and the new one. Not while the identity is suspended:
+    /// the key may be in wrong hands.
     /// @param oldSignature and `newSignature` over `KeyChange` with the present nonce
     function rotate(
         address identity,
@@ -182,6 +184,7 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
         bytes calldata newSignature
     ) external {
         Record storage r = _live(identity);
+        if (r.status == IdentityStatus.Suspended) revert StatusWrong(identity, r.status);
         _checkDeadline(deadline);
         bytes32 hash = _hashTypedDataV4(
             keccak256(abi.encode(KEY_CHANGE_TYPE, identity, publicKeyX, publicKeyY, nonce[identity], deadline))
@@ -445,11 +448,9 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
         if (identityOwner(name) != msg.sender) revert NotOwner(name, msg.sender);
     }
 
-    function _onlyCapacity(uint256 capacity) private view returns (bytes32 by) {
+    function _onlySupervisor() private view returns (bytes32 by) {
         by = organisations.organisationOf(msg.sender);
-        if (organisations.capacitiesOf(by) & capacity != 0) return by;
-        if (capacity == REGISTRAR) revert NotRegistrar(by);
-        revert NotSupervisor(by);
+        if (organisations.capacitiesOf(by) & SUPERVISOR == 0) revert NotSupervisor(by);
     }
 
     function _onlyRegistrarOf(Record storage r) private view returns (bytes32 by) {
