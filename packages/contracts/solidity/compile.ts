@@ -28,18 +28,10 @@ export const SETTINGS = {
   optimizer: { enabled: true, runs: 1_000 },
   // The hash of the metadata would change with every comment.
   metadata: { bytecodeHash: 'none', appendCBOR: false },
-  outputSelection: {
-    '*': {
-      '*': [
-        'abi',
-        'evm.bytecode.object',
-        'evm.deployedBytecode.object',
-        'evm.deployedBytecode.immutableReferences',
-        'storageLayout',
-      ],
-    },
-  },
 } as const
+
+/** What is asked of each contract that a chain begins with; nothing of those that it is made of. */
+const OUTPUTS = ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout']
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const require = createRequire(import.meta.url)
@@ -72,7 +64,12 @@ export function compileContracts(): ReadonlyMap<string, string> {
     sources: Object.fromEntries(
       names.sort().map((name) => [name, { content: readFileSync(here(name), 'utf8') }]),
     ),
-    settings: SETTINGS,
+    settings: {
+      ...SETTINGS,
+      outputSelection: Object.fromEntries(
+        Object.values(CONTRACTS).map((name) => [`${name}.sol`, { [name]: OUTPUTS }]),
+      ),
+    },
   }
   const load = (path: string): { contents: string } | { error: string } =>
     path.startsWith('@openzeppelin/contracts/')
