@@ -13,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   ledger: 'blocks of 500 transactions from their bytes to the disk, against bare recovery',
   logs: 'log queries over 1,000,000 blocks, against a scan of blooms',
   memory: 'what a node with 1,000,000 accounts needs',
+  licence: 'identities, licences and verifications a second on four validators',
   network: 'four validators on this machine: final transactions a second, latency',
   node: 'transactions and reads through HTTP, against anvil',
   rpc: 'methods over HTTP and WebSocket, single and batched, against anvil',

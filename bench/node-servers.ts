@@ -43,6 +43,7 @@ export async function startVellum(
     dataDir,
     '--port',
     String(port),
+    '--no-tour',
   ]
   const child = spawn(process.execPath, [...nodeFlags(), ...args, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],

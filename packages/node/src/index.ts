@@ -19,6 +19,7 @@ export { type LevelKeyValue, openLevel } from './host/level.ts'
 export { type LevelFilesReport, verifyLevelFiles } from './host/level-files.ts'
 export { createRecoveryPool, type RecoveryPool } from './host/recovery-pool.ts'
 export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
+export { type NetworkGenesisOptions, networkGenesis } from './network-genesis.ts'
 export {
   createNode,
   type Evidence,
