@@ -39,6 +39,7 @@ import {
   recordVerification,
   signAnswer,
   signKeyChange,
+  signObjection,
   signRecovery,
   signRequest,
   verifyAnswer,
@@ -427,6 +428,29 @@ describe('a licence, from registration to the bill', () => {
     const keys = await directory.keysOf(holder.address)
     expect(keys.map(({ address }) => address)).toEqual([holder.address, fresh.address])
     expect(keys[0]!.until).toBe(keys[1]!.from)
+  })
+
+  test('a recovery that the holder did not ask for ends with an objection', async () => {
+    const directory = createIdentityDirectory(createChainReader(provider))
+    const office = createIdentityOffice(writer(accounts.office))
+    const thief = createKeyHolder(getBytes(id('a thief’s key')))
+    const change = {
+      identity: holder.address,
+      newKey: thief.publicKey,
+      nonce: await directory.nonceOf(holder.address),
+      deadline: (await now()) + DAY,
+    }
+    await office.requestRecovery(change, {
+      registrar: await signRecovery(chainId, change, keyOf(accounts.registrar)),
+      supervisor: await signRecovery(chainId, change, keyOf(accounts.supervisor)),
+      new: await signRecovery(chainId, change, thief),
+    })
+    const nonce = await directory.nonceOf(holder.address)
+    const objection = { identity: holder.address, nonce }
+    const signature = await signObjection(chainId, objection, createKeyHolder(newSecret))
+    await office.object(holder.address, signature)
+    await chain.pass(8 * DAY)
+    expect(await refusedWith(office.completeRecovery(holder.address))).toBe('NoRecovery')
   })
 
   test('a lost key: registrar and supervisor begin, the time to object passes, the key is new', async () => {
