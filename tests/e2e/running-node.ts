@@ -53,6 +53,7 @@ export async function startNode(
     dataDir,
     '--port',
     '0',
+    '--no-tour',
     ...flags,
   ])
   const output = collect(child)

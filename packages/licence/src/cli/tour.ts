@@ -29,6 +29,7 @@ import { countersignIdentity, makeIdentity } from '../identity.ts'
 import { encodeOfflineCode, type OfflineReason, verifyOfflineCode } from '../offline.ts'
 import { present } from '../presentation.ts'
 import { createReplayMemory } from '../replay.ts'
+import { quorumOf } from '../sealed-header.ts'
 import { createSubjectRing } from '../subject.ts'
 import { type Connection, connect } from './connection.ts'
 import {
@@ -137,8 +138,9 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: state,
       lines: [
-        `the registrar reviewed a citizen (${known === undefined ? 'not known before' : 'known'}) and signed; the holder countersigned: ${placeOf(done)}`,
-        `filed with the supervising authority in block ${filed.blockNumber}; the identity is ${state}`,
+        `the registrar signs the identity of a citizen, ${known === undefined ? 'not known before' : 'known already'}; the holder countersigns`,
+        `${placeOf(done)}`,
+        `filed with the supervising authority in block ${filed.blockNumber}: ${state}`,
       ],
     }
   })
@@ -150,7 +152,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
       lines: [
         grants === 0
           ? 'the issuing authority was accredited on an earlier tour'
-          : `the root appointed an accrediting authority, which accredited the issuer for one type of licence`,
+          : 'the root appoints an accrediting authority; that one accredits the issuer for one type',
       ],
     }
   })
@@ -172,12 +174,12 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     const where =
       envelope?.place === 'chain'
         ? `${envelope.ciphertext.length} bytes encrypted to the holder on chain`
-        : `the chain names ${envelope?.reference.length} bytes in a store, encrypted to the holder`
+        : `${envelope?.reference.length} bytes encrypted to the holder, in a store`
     return {
       value: issued,
       lines: [
-        `licence ${issued.number} is offered: ${placeOf(issued.done)}`,
-        `${fieldsOf(issued.credential).length} personal fields, each salted apart; ${where}`,
+        `licence ${issued.number} is offered; ${placeOf(issued.done)}`,
+        `${fieldsOf(issued.credential).length} personal fields, each with its own salt; ${where}`,
       ],
     }
   })
@@ -194,7 +196,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     const status = await licences.statusOf(offered.number)
     return {
       value: credential,
-      lines: [`the holder opened it, checked it and signed: ${status}, ${placeOf(done)}`],
+      lines: [`the holder opens it, checks it and signs: ${status}`, placeOf(done)],
     }
   })
 
@@ -208,8 +210,8 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: showing,
       lines: [
-        `asked for ${SHOWN_FIELDS.length} fields, the holder shows these and no other, signed for this verifier and for a minute`,
-        `${showing.code.slice(0, CODE_CHARACTERS)}… (${codeSize(showing.code)} bytes, one QR code)`,
+        `${SHOWN_FIELDS.length} of the fields, signed for one verifier and one minute, in a code of ${codeSize(showing.code)} bytes`,
+        `${showing.code.slice(0, CODE_CHARACTERS)}…`,
       ],
     }
   })
@@ -223,7 +225,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
       value: report,
       lines: [
         `a public body checks, free of charge: ${checksOf(report)}`,
-        `recorded as entry ${entry.index}: transaction ${entry.transactionHash}, block ${entry.blockNumber}`,
+        `recorded in block ${entry.blockNumber}, ${entry.transactionHash}`,
       ],
     }
   })
@@ -268,7 +270,8 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: { renewed: issued.number, second: await stage.open(issued, holder) },
       lines: [
-        `version 2 is licence ${issued.number}: ${after}, and version 1 ${before}, in one transaction, ${placeOf(issued.done)}`,
+        `in one transaction version 2, licence ${issued.number}, is ${after} and version 1 ${before}`,
+        placeOf(issued.done),
       ],
     }
   })
@@ -285,7 +288,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: report,
       lines: [
-        `the issuer suspends it (reason ${reason}); refused: ${refusalOf(report)}; ${priceText(price)}`,
+        `by the issuer, reason ${reason}; refused: ${refusalOf(report)}; ${priceText(price)}`,
       ],
     }
   })
@@ -295,7 +298,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     const { report, price } = await commercial(second)
     return {
       value: report,
-      lines: [`the suspension is lifted: ${checksOf(report)}; ${priceText(price)}`],
+      lines: [`checked again: ${checksOf(report)}; ${priceText(price)}`],
     }
   })
 
@@ -330,8 +333,9 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
         replay: again.ok ? undefined : again.reason,
       },
       lines: [
-        `a code of ${codeSize(code)} bytes carries the status and its proof (${proof.length} bytes), sealed by a quorum of ${set.length}`,
-        `checked without network, with the validator set alone: ${answer}; shown again: ${again.ok ? 'accepted' : again.reason}`,
+        `a code of ${codeSize(code)} bytes, ${proof.length} of them the proof of its status: ${quorumOf(set.length)} of ${set.length} seals`,
+        `checked with the validator set alone: ${answer}`,
+        `the same code once more: ${again.ok ? 'accepted' : again.reason}`,
       ],
     }
   })
@@ -344,7 +348,10 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: { bill: made, paid: left },
       lines: [
-        `the company’s bill, from the chain alone: ${made.lines.length} checks, ${free} free, ${creditText(made.total)} in all; ${made.wrong.length} lines differ from the tariff`,
+        `made of the chain alone: ${made.lines.length} checks, ${free} free, ${creditText(made.total)}`,
+        made.wrong.length === 0
+          ? 'each line is what the tariff says'
+          : `${made.wrong.length} lines are not what the tariff says`,
       ],
     }
   })
@@ -358,13 +365,15 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     return {
       value: { seen: mine, others: theirs.length },
       lines: [
-        `the holder lists ${mine.length} checks by ${new Set(mine.map(({ verifier }) => verifier)).size} verifiers; without the holder’s secret ${theirs.length} are found`,
+        `the holder lists ${mine.length} checks by ${new Set(mine.map(({ verifier }) => verifier)).size} verifiers; who lacks the holder’s secret finds ${theirs.length}`,
       ],
     }
   })
 
   print('')
-  print(`The whole took ${seconds()} s. Each step has a command: vellum identity, vellum licence.`)
+  print(
+    `${seconds()} s in all. Each step has a command: vellum identity --help, vellum licence --help.`,
+  )
   return {
     holder: holder.key.address,
     identityState,
@@ -399,11 +408,11 @@ function refusalOf({ issuer, status, holder }: Report): string {
 }
 
 function placeOf({ blockNumber, transactionHash }: Done): string {
-  return `block ${blockNumber}, transaction ${transactionHash.slice(0, 10)}…`
+  return `block ${blockNumber}, ${transactionHash}`
 }
 
 function priceText(amount: bigint): string {
-  return amount === 0n ? 'free (a few are in each 30 days)' : `charged ${creditText(amount)}`
+  return amount === 0n ? 'free, as the first in each 30 days are' : `charged ${creditText(amount)}`
 }
 
 /** @param amount millionths of a credit */

@@ -15,6 +15,7 @@ import { type NodeConfig, parseConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
 import { readConfigFile } from './config-file.ts'
 import { devAccountLines } from './dev-lines.ts'
+import type { Ready } from './node-command.ts'
 import { VERSION } from './version.ts'
 
 export interface LocalNetworkPorts {
@@ -31,6 +32,8 @@ export interface LocalNetworkPorts {
   readonly warn: (line: string) => void
   /** Resolves when it is to stop. */
   readonly stopping: Promise<unknown>
+  /** Called when all serve; the end waits for it. It never fails. */
+  readonly whenReady?: ((ready: Ready) => Promise<void>) | undefined
 }
 
 interface Child {
@@ -121,7 +124,10 @@ export async function runLocalNetwork(ports: LocalNetworkPorts): Promise<number>
     })
   }
   const allEnded = Promise.all(children.map(({ ended }) => ended)).then(() => 'ended' as const)
-  const end = await Promise.race([stopped, allEnded])
+  const ended = Promise.race([stopped, allEnded])
+  const shown = ports.whenReady?.({ url: urls[0]!, stopping: ended })
+  const end = await ended
+  await shown
   watch.abort()
   await tellFirst
   if (end === 'stop') await stopAll()

@@ -27,6 +27,7 @@ import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
 import { runStart } from './start-command.ts'
 import { printToken } from './token-command.ts'
+import { takeTour } from './tour-command.ts'
 import { VERSION } from './version.ts'
 
 /** Flags as commander gives them; each overrides the field of the file beside it. */
@@ -58,6 +59,8 @@ const PROGRAM: readonly string[] = [
 ]
 /** Four processes are what two cores bear; more than these are no use on one machine. */
 const DEV_VALIDATORS_MAX = 16
+/** Where `vellum start` puts its first node. */
+const DEFAULT_RPC = 'http://127.0.0.1:8545'
 
 boundHeapGrowth()
 
@@ -75,7 +78,8 @@ withNode(program.command('start'))
     'validators of a new development chain; 1: in this process (default: 4)',
     whole,
   )
-  .action(async (flags: Flags & { validators?: number }) => {
+  .option('--no-tour', 'begin a new development chain without the tour of a licence')
+  .action(async (flags: Flags & { validators?: number; tour: boolean }) => {
     if (flags.validators !== undefined && flags.validators > DEV_VALIDATORS_MAX) {
       throw new NodeError(
         'NODE_CONFIG_INVALID',
@@ -90,6 +94,7 @@ withNode(program.command('start'))
       program: PROGRAM,
       nodeFlags: nodeFlagsOf(flags),
       port: flags.port,
+      withTour: flags.tour,
       warn: (line) => void process.stderr.write(`${line}\n`),
     })
   })
@@ -189,6 +194,13 @@ network
     'JSON of who governs and takes part in the system contracts (default: none, or with --dev-accounts those of the development chain)',
   )
   .action((flags: NetworkFlags) => createNetwork(flags, PROGRAM, plainPorts()))
+
+program
+  .command('tour')
+  .description('the life of a licence, from registration to the bill, on a development chain')
+  .option('--rpc <url>', 'RPC server of a node', DEFAULT_RPC)
+  .addHelpText('after', '\nExample:\n  vellum tour --rpc http://127.0.0.1:8545')
+  .action((flags: { rpc: string }) => takeTour(flags.rpc, print))
 
 const votes = program.command('votes').description('what a validator has voted')
 

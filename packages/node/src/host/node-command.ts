@@ -24,6 +24,15 @@ export interface NodePorts extends CommandPorts {
   readonly isNetworked: boolean
   /** Begin with no votes where they are lost, instead of abstaining. */
   readonly acceptVoteLoss: boolean
+  /** Called when the node serves; the node's end waits for it. It never fails. */
+  readonly whenReady?: ((ready: Ready) => Promise<void>) | undefined
+}
+
+export interface Ready {
+  /** Of the RPC server. */
+  readonly url: string
+  /** Resolves when the node is told to stop. */
+  readonly stopping: Promise<unknown>
 }
 
 /**
@@ -56,9 +65,13 @@ export async function runNode(ports: NodePorts): Promise<number> {
     await local.close()
     throw error
   }
-  for (const line of banner(local, { config, server, isDev, openedMs })) ports.print(line)
+  const url = urlOf(config, server)
+  for (const line of banner(local, { config, url, isDev, openedMs })) ports.print(line)
 
-  const failure = await Promise.race([stopping, local.node.failed])
+  const ended = Promise.race([stopping, local.node.failed])
+  const shown = ports.whenReady?.({ url, stopping: ended })
+  const failure = await ended
+  await shown
   if (failure === 'stop') log.info('stopping')
   else {
     log.error('the node cannot go on and stops', { reason: (failure as Error).message })
@@ -138,16 +151,20 @@ export function stopSignal(): Promise<'stop'> {
 
 interface BannerFacts {
   readonly config: NodeConfig
-  readonly server: RpcServer
+  /** Of the RPC server. */
+  readonly url: string
   readonly isDev: boolean
   readonly openedMs: number
 }
 
+function urlOf({ rpc }: NodeConfig, { address, port }: RpcServer): string {
+  const scheme = rpc.tls === undefined ? 'http' : 'https'
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
 function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
-  const { config, server, isDev, openedMs } = facts
+  const { config, url, isDev, openedMs } = facts
   const { chain } = local.node
-  const scheme = config.rpc.tls === undefined ? 'http' : 'https'
-  const url = `${scheme}://${server.address.includes(':') ? `[${server.address}]` : server.address}:${server.port}`
   const { retainedBlocks } = local
   const states = retainedBlocks === undefined ? 'all kept (archive)' : `last ${retainedBlocks} kept`
   const { periodMs, heartbeatMs } = config.blocks

@@ -23,6 +23,7 @@ import { networkFolders, runLocalNetwork } from './local-network.ts'
 import { createNetworkFiles } from './network-files.ts'
 import { type NodePorts, runNode, stopSignal } from './node-command.ts'
 import { loadSystemCrypto } from './system.ts'
+import { showTour } from './tour-command.ts'
 
 export interface StartPorts extends Omit<NodePorts, 'isNetworked'> {
   /** Validators of a new development chain; undefined: four. */
@@ -33,6 +34,8 @@ export interface StartPorts extends Omit<NodePorts, 'isNetworked'> {
   readonly nodeFlags: readonly string[]
   /** RPC port of the first node, if it was given. */
   readonly port: number | undefined
+  /** Whether a new development chain is shown with the life of a licence. */
+  readonly withTour: boolean
   readonly warn: (line: string) => void
 }
 
@@ -61,11 +64,16 @@ export async function runStart(ports: StartPorts): Promise<number> {
     const count = validators ?? DEV_VALIDATORS
     if (count > 1) {
       await beginDevNetwork(ports, count)
-      return runNetwork(ports)
+      return runNetwork({ ...ports, whenReady: tourOf(ports) })
     }
     await beginDevChain(dataDir)
+    return runNode({ ...ports, isNetworked: false, whenReady: tourOf(ports) })
   }
   return runNode({ ...ports, isNetworked: false })
+}
+
+function tourOf({ withTour, program, print }: StartPorts): NodePorts['whenReady'] {
+  return withTour ? (ready) => showTour({ ...ready, program, print }) : undefined
 }
 
 function assertAsMany(dataDir: string, existing: number, wanted: number | undefined): void {
@@ -78,7 +86,7 @@ function assertAsMany(dataDir: string, existing: number, wanted: number | undefi
 }
 
 function runNetwork(ports: StartPorts): Promise<number> {
-  const { config, program, nodeFlags, port, print, warn } = ports
+  const { config, program, nodeFlags, port, print, warn, whenReady } = ports
   const directory = config.dataDir
   const isDev = isDevNetwork(directory)
   const stopping = stopSignal()
@@ -91,6 +99,7 @@ function runNetwork(ports: StartPorts): Promise<number> {
     print,
     warn,
     stopping,
+    whenReady,
   })
 }
 
