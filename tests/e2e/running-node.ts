@@ -40,8 +40,13 @@ export async function runCommand(...args: readonly string[]): Promise<CommandRes
   return { code, output: text() }
 }
 
-/** Starts a node on a free port and waits until it says where it listens. */
-export async function startNode(
+/** Starts a node on a free port and waits until it says where it listens. A new chain has no tour. */
+export function startNode(dataDir: string, ...flags: readonly string[]): Promise<RunningNode> {
+  return startWithTour(dataDir, '--no-tour', ...flags)
+}
+
+/** The same; a new development chain is shown with the tour of a licence. */
+export async function startWithTour(
   dataDir: string,
   ...flags: readonly string[]
 ): Promise<RunningNode> {
@@ -53,7 +58,6 @@ export async function startNode(
     dataDir,
     '--port',
     '0',
-    '--no-tour',
     ...flags,
   ])
   const output = collect(child)

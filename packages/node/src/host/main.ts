@@ -352,6 +352,11 @@ function configOf(flags: Flags): NodeConfig {
   })
 }
 
+/** By its name: the library is loaded by those commands alone that need it. */
+function isLicenceError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && error.name === 'LicenceError'
+}
+
 function whole(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
@@ -361,7 +366,8 @@ try {
   await program.parseAsync()
 } catch (error) {
   // What was foreseen has a message for people; anything else is a mistake of ours: with its stack.
-  const isForeseen = error instanceof NodeError || error instanceof LedgerError
+  const isForeseen =
+    error instanceof NodeError || error instanceof LedgerError || isLicenceError(error)
   const text = isForeseen ? `${error.message} [${error.code}]` : ((error as Error).stack ?? error)
   process.stderr.write(`vellum: ${text}\n`)
   process.exitCode = 1
