@@ -30,7 +30,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   debug_getRawBlockAccessList: 'block access lists come with Amsterdam (EIP-7928)',
   eth_getBlockAccessList: 'block access lists come with Amsterdam (EIP-7928)',
   eth_coinbase: 'no account is paid for blocks; each tells who proposed it',
-  eth_fillTransaction: 'the node holds no keys of users',
   eth_sendTransaction: 'the node holds no keys of users',
   eth_sign: 'the node holds no keys of users',
   eth_signTransaction: 'the node holds no keys of users',
