@@ -1,2 +1,28 @@
+/** The commands of this library, for the command line of a node: they know files and keys by ports alone. */
+
+import { Command } from 'commander'
+import { addHolderCommands } from './holder-commands.ts'
+import { identityCommands } from './identity-commands.ts'
+import { addIssuerCommands } from './issuer-commands.ts'
+import type { CommandPorts } from './ports.ts'
+import { addVerifierCommands } from './verifier-commands.ts'
+
+export { identityCommands } from './identity-commands.ts'
+export type { CiphertextStore, CommandPorts, PasswordFlags } from './ports.ts'
 export { runTour, type TourOutcome, type TourPorts } from './tour.ts'
 export { type CastMember, TOUR_PERSON, type TourCast, tourLicence } from './tour-cast.ts'
+
+export const LIBRARY_COMMANDS: Readonly<
+  Record<'identity' | 'licence', (ports: CommandPorts) => Command>
+> = {
+  identity: identityCommands,
+  licence: licenceCommands,
+}
+
+export function licenceCommands(ports: CommandPorts): Command {
+  const root = new Command('vellum licence').description('licences: issue, hold, show, verify')
+  addIssuerCommands(root, ports)
+  addHolderCommands(root, ports)
+  addVerifierCommands(root, ports)
+  return root
+}

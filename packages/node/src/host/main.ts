@@ -22,6 +22,7 @@ import { keystoreDirectory } from './data-directory.ts'
 import { runDoctor } from './doctor-command.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
+import { runLibraryCommand } from './library-commands.ts'
 import { createNetwork, type NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
@@ -201,6 +202,22 @@ program
   .option('--rpc <url>', 'RPC server of a node', DEFAULT_RPC)
   .addHelpText('after', '\nExample:\n  vellum tour --rpc http://127.0.0.1:8545')
   .action((flags: { rpc: string }) => takeTour(flags.rpc, print))
+
+for (const [name, description] of [
+  ['identity', 'identities: register, countersign, file, suspend, rotate and recover keys'],
+  ['licence', 'licences: issue, accept, show, verify, renew, suspend, bill'],
+] as const) {
+  program
+    .command(name)
+    .description(description)
+    .argument('[words...]')
+    // Its options and its help are those of the library, which is loaded then.
+    .helpOption(false)
+    .allowUnknownOption()
+    .action((_words: string[], _flags: object, command: Command) =>
+      runLibraryCommand(name, command.args, print),
+    )
+}
 
 const votes = program.command('votes').description('what a validator has voted')
 
