@@ -91,6 +91,18 @@ export async function startWithTour(
   }
 }
 
+/** Waits until a node's process has printed something. */
+export function printed({ process: child, output }: RunningNode, text: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      if (text.test(output())) resolve()
+    }
+    child.stdout!.on('data', look)
+    child.once('close', () => reject(new Error(`it ended without ${text}:\n${output()}`)))
+    look()
+  })
+}
+
 async function call<Result>(url: string, method: string, params: unknown[]): Promise<Result> {
   const response = await fetch(url, {
     method: 'POST',

@@ -24,7 +24,13 @@ import { DEV_ACCOUNTS, DEV_ORGANISATIONS, openLevel } from '@vellum/node'
 import { JsonRpcProvider } from 'ethers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findPersonalData } from '../licence/personal-data.ts'
-import { type RunningNode, runCommand, startWithTour, temporaryDirectory } from './running-node.ts'
+import {
+  printed,
+  type RunningNode,
+  runCommand,
+  startWithTour,
+  temporaryDirectory,
+} from './running-node.ts'
 
 const END = /in all\. Each step/
 const CODE_BYTES_MAX = 2_850
@@ -249,16 +255,4 @@ function hexIn(value: unknown): string[] {
   }
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap(hexIn)
-}
-
-/** Waits until a node's process has printed something. */
-function printed({ process: child, output }: RunningNode, text: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = (): void => {
-      if (text.test(output())) resolve()
-    }
-    child.stdout!.on('data', look)
-    child.once('close', () => reject(new Error(`it ended without ${text}:\n${output()}`)))
-    look()
-  })
 }
