@@ -19,6 +19,7 @@ import {
 import { readConfigFile } from './config-file.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
+import { writeDevKeys } from './dev-keys.ts'
 import { runDoctor } from './doctor-command.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
@@ -244,6 +245,12 @@ withKeystore(account.command('new'))
 withKeystore(account.command('list'))
   .description('list keystores')
   .action((flags: Flags & { keystore?: string }) => listAccounts(keystoreOf(flags), print))
+
+account
+  .command('dev-keys')
+  .description('keystores of the organisations of the development chain, whose keys are public')
+  .argument('<directory>', 'where to create them')
+  .action((directory: string) => writeDevKeys(directory, print))
 
 /** Options of the commands that run nodes. */
 function withNode(command: Command): Command {
