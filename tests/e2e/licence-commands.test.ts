@@ -174,6 +174,7 @@ test('a verifier asks, the holder shows two fields, all checks go well and are r
   ).toEqual(['LICENCE_REFUSED', 'wrong request'])
   const again = 'licence verify one.code --request one.request --purpose-code 3 --key verifier.json'
   expect(await refusal(again)).toEqual(['LICENCE_CHAIN_REFUSED', 'TagUsed'])
+  await expect(run(again)).rejects.toThrow(/TagUsed.*; this code is recorded already/)
   late = 2 * 60_000
   expect(await refusal(again)).toEqual(['LICENCE_REFUSED', 'request expired'])
   late = 0

@@ -9,6 +9,7 @@ import {
   type Done,
 } from '../chain/contracts.ts'
 import { createKeyHolder, type KeyHolder } from '../key.ts'
+import { advising } from './advice.ts'
 import { type Connection, connect } from './connection.ts'
 import type { CommandPorts, KeyFlags, NodeFlags } from './ports.ts'
 
@@ -39,7 +40,8 @@ export async function reading<T>(
     const { provider, chainId } = connection
     const now = Math.floor(nowMs() / 1_000)
     const chainTime = (await provider.getBlock('latest'))?.timestamp ?? now
-    return await run({ chain: createChainReader(provider), chainId, connection, now, chainTime })
+    const chain = createChainReader(provider)
+    return await advising(() => run({ chain, chainId, connection, now, chainTime }))
   } finally {
     connection.close()
   }

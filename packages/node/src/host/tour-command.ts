@@ -47,8 +47,10 @@ export async function showTour({ program, url, print, stopping }: ShownTour): Pr
     )
   })
   const how = await Promise.race([ended, stopping.then(() => 'stop' as const)])
-  if (how === 'stop') child.kill()
-  else if (how !== undefined) {
+  if (how === 'stop') {
+    child.kill()
+    await ended
+  } else if (how !== undefined) {
     print(`the tour did not come to its end: ${how}. The network is not touched by that; to`)
     print('take it again: vellum tour')
   }
