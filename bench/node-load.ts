@@ -12,12 +12,7 @@ import {
   keccak256,
   keccak256Hex,
 } from '@vellum/evm'
-import {
-  addressOfPublicKey,
-  encodeExtraData,
-  signTransaction,
-  type Transaction,
-} from '@vellum/ledger'
+import { addressOfPublicKey, signTransaction, type Transaction } from '@vellum/ledger'
 import { DEV_CHAIN_ID, devGenesis, devValidatorKey, loadSystemCrypto } from '@vellum/node'
 import { compile } from './compile.ts'
 
@@ -48,13 +43,6 @@ export const GAS_LIMIT = 2_000_000_000n
 /** Genesis as both nodes read it: funded senders, the two contracts, tokens for all senders. */
 export function loadGenesis(): object {
   const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-  const extraData = encodeExtraData({
-    vanity: new Uint8Array(32),
-    validators: [validator],
-    vote: undefined,
-    round: 0,
-    seals: [],
-  })
   const balances = Object.fromEntries(
     senders.map((sender) => [
       keccak256Hex(concatBytes(padded(sender), bigIntToBytes(BALANCE_SLOT, 32))),
@@ -65,7 +53,7 @@ export function loadGenesis(): object {
     senders.map((sender) => [sender, { balance: '0x3635c9adc5dea00000' }]),
   )
   return {
-    ...devGenesis(bytesToHex(extraData)),
+    ...devGenesis([validator]),
     gasLimit: `0x${GAS_LIMIT.toString(16)}`,
     baseFeePerGas: '0x0',
     alloc: {

@@ -24,7 +24,6 @@ import {
   addressOfPublicKey,
   type Chain,
   commitHash,
-  encodeExtraData,
   encodeReceipt,
   LedgerError,
   parseGenesis,
@@ -56,14 +55,7 @@ const BLOCK_TRANSACTIONS = 12
 const { crypto } = loadSystemCrypto()
 const validatorKey = devValidatorKey()
 const validator = addressOfPublicKey(crypto.publicKey(validatorKey))
-const extraData = encodeExtraData({
-  vanity: new Uint8Array(32),
-  validators: [validator],
-  vote: undefined,
-  round: 0,
-  seals: [],
-})
-const genesis = parseGenesis(devGenesis(bytesToHex(extraData)))
+const genesis = parseGenesis(devGenesis([validator]))
 const signer = signerOf(validatorKey, crypto)
 const silent: NodePorts['log'] = {
   error: () => {},

@@ -20,11 +20,10 @@ import {
   tariff,
   verificationLog,
 } from '@vellum/contracts'
-import { type Address, bytesToHex } from '@vellum/evm'
+import type { Address } from '@vellum/evm'
 import {
   addressOfPublicKey,
   createMemoryKeyValue,
-  encodeExtraData,
   type Genesis,
   parseGenesis,
   predeployAccounts,
@@ -143,14 +142,7 @@ const silent: Logger = {
 
 export function genesisWith(options: PredeployOptions): Genesis {
   const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-  const extraData = encodeExtraData({
-    vanity: new Uint8Array(32),
-    validators: [validator],
-    vote: undefined,
-    round: 0,
-    seals: [],
-  })
-  const genesis = parseGenesis(devGenesis(bytesToHex(extraData)))
+  const genesis = parseGenesis(devGenesis([validator]))
   const made = predeployAccounts(
     predeploys(options) as { address: Address; initCode: Uint8Array }[],
     {

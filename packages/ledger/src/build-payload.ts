@@ -6,22 +6,14 @@
  */
 
 import { type Address, type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
-import {
-  type Block,
-  EMPTY_OMMERS_HASH,
-  type Header,
-  keccakHeaderHash,
-  transactionsRoot,
-  type Withdrawal,
-  withdrawalsRoot,
-} from './block.ts'
+import { type Block, keccakHeaderHash, type Withdrawal } from './block.ts'
 import type { SealedHeader } from './chain.ts'
 import { isRefusal, LedgerError } from './error.ts'
 import { beginBlock } from './execute-block.ts'
+import { executedHeader } from './executed-header.ts'
 import type { SimulatorPorts } from './simulation.ts'
 import { precompilesFor } from './simulation.ts'
 import type { SignedTransaction } from './transaction.ts'
-import { rootOfList } from './trie.ts'
 import { expectedBaseFee, expectedExcessBlobGas } from './validate.ts'
 
 export interface PayloadQuery {
@@ -99,20 +91,16 @@ export function buildPayload(query: PayloadQuery, ports: SimulatorPorts): Payloa
   }
   const withdrawals = isAtLeast(fork, 'shanghai') ? query.withdrawals : undefined
   const outcome = execution.finish(withdrawals)
-  const header: Header = {
-    ...environment,
-    ommersHash: EMPTY_OMMERS_HASH,
+  const header = executedHeader({
+    fork,
+    environment,
+    outcome,
     stateRoot: state.rootAfter(outcome.changes),
-    transactionsRoot: transactionsRoot(transactions),
-    receiptsRoot: rootOfList(outcome.encodedReceipts),
-    logsBloom: outcome.logsBloom,
-    gasUsed: outcome.gasUsed,
+    transactions,
+    withdrawals,
     extraData: query.extraData,
     nonce: new Uint8Array(8),
-    withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
-    blobGasUsed: cancun ? outcome.blobGasUsed : undefined,
-    requestsHash: outcome.requestsHash,
-  }
+  })
   const block = { header, transactions, ommers: [], withdrawals }
   return { block, hash: keccakHeaderHash(header), value, requests: outcome.requests }
 }

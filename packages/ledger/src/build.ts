@@ -1,16 +1,16 @@
 /** A new block out of waiting transactions. */
 
 import { type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
-import { EMPTY_OMMERS_HASH, type Header, transactionsRoot, withdrawalsRoot } from './block.ts'
+import type { Header } from './block.ts'
 import { LIMITS } from './config.ts'
 import { isRefusal } from './error.ts'
 import { type BlockExecutionPorts, type BlockOutcome, beginBlock } from './execute-block.ts'
+import { executedHeader } from './executed-header.ts'
 import { withVanity } from './extra-data.ts'
 import type { Pool } from './pool.ts'
 import type { ConsensusFields } from './seal.ts'
 import type { PreparedState } from './state.ts'
 import type { SignedTransaction } from './transaction.ts'
-import { rootOfList } from './trie.ts'
 import {
   type BlockRules,
   expectedBaseFee,
@@ -102,23 +102,19 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
   const withdrawals = isAtLeast(rules.fork, 'shanghai') ? [] : undefined
   const outcome = execution.finish(withdrawals)
   const state = ports.prepare(outcome, environment.number)
-  const header: Header = {
-    ...environment,
-    ommersHash: EMPTY_OMMERS_HASH,
+  const header = executedHeader({
+    fork: rules.fork,
+    environment,
+    outcome,
     stateRoot: state.root,
-    transactionsRoot: transactionsRoot(transactions),
-    receiptsRoot: rootOfList(outcome.encodedReceipts),
-    logsBloom: outcome.logsBloom,
-    gasUsed: outcome.gasUsed,
+    transactions,
+    withdrawals,
     extraData:
       ports.vanity === undefined
         ? fields.extraData
         : withVanity(fields.extraData, ports.vanity(outcome)),
     nonce: fields.nonce,
-    withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
-    blobGasUsed: cancun ? outcome.blobGasUsed : undefined,
-    requestsHash: outcome.requestsHash,
-  }
+  })
   return { header, transactions, outcome, state }
 }
 

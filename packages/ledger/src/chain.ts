@@ -20,30 +20,30 @@ import {
   type WorldChanges,
   ZERO_HASH,
 } from '@vellum/evm'
-import {
-  type Block,
-  decodeBody,
-  decodeHeader,
-  encodeBody,
-  encodeHeader,
-  type Header,
-} from './block.ts'
+import { type Block, decodeBody, encodeBody, encodeHeader, type Header } from './block.ts'
+import { blockSize, blockWrites, readHeader } from './block-records.ts'
 import { type BuildRequest, buildBlock } from './build.ts'
 import { type Cache, createCache } from './cache.ts'
+import {
+  assertRecentBlocksWhole,
+  assertSameChain,
+  assertSupported,
+  unreadable,
+  writeGenesis,
+} from './chain-opening.ts'
 import { LIMITS } from './config.ts'
 import { isRefusal, LedgerError } from './error.ts'
 import { type BlockOutcome, beginBlock } from './execute-block.ts'
 import { decodeExtraData } from './extra-data.ts'
 import { type ForkConfigs, forkConfigsAt } from './fork-config.ts'
-import { type Genesis, type GenesisAccount, genesisHeader } from './genesis.ts'
-import { genesisChanges } from './genesis-state.ts'
+import type { Genesis, GenesisAccount } from './genesis.ts'
 import type { KeyValue, Write } from './key-value.ts'
 import type { LogMatcher } from './log-criteria.ts'
 import { type LogIndex, openLogIndex } from './log-index.ts'
 import { type BlockLogs, type LogSearch, searchLogs } from './log-search.ts'
 import type { Pool } from './pool.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
-import { decodeRlp, encodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
+import { decodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
 import { blockRules, type ChainRules } from './rules.ts'
 import type { SealScheme, Verdict } from './seal.ts'
 import { progressWrite } from './snapshot-progress.ts'
@@ -68,13 +68,11 @@ import {
   KIND,
   keyOf,
   readHeight,
-  SCHEMA_VERSION,
   type Store,
-  writeHeight,
 } from './store.ts'
 import { findLogs, findLogsInRecord, hashesInBody } from './stored-logs.ts'
 import { type SenderRecovery, withSender } from './transaction.ts'
-import { EMPTY_ROOT, rootOfList } from './trie.ts'
+import { rootOfList } from './trie.ts'
 import { verifyBody, verifyHeader } from './validate.ts'
 
 export interface SealedHeader {
@@ -236,38 +234,17 @@ export async function openChain(options: ChainOptions): Promise<Chain> {
   if (logIndex.state().missing <= LIMITS.logsIndexedOnOpen) {
     while (logIndex.hasWork()) await logIndex.step()
   }
-  const chain = createChain(store, head, logIndex, options)
-  await chain.openStatus()
+  const chain = await createChain(store, head, logIndex, options)
   height = () => chain.head().header.number
   return chain
 }
 
-/** Settings that other nodes would follow and this version does not: better no chain than another one. */
-function assertSupported({ qbft, number }: Genesis): void {
-  const unsupported = [
-    ['number', number !== 0],
-    ['config.qbft.blockreward', (qbft?.blockReward ?? 0n) !== 0n],
-    ['config.qbft.miningbeneficiary', qbft?.miningBeneficiary !== undefined],
-    ['config.qbft.validatorcontractaddress', qbft?.validatorContract !== undefined],
-    ['config.qbft.startblock', (qbft?.startBlock ?? 0) !== 0],
-    ['config.transitions.qbft', (qbft?.transitions.length ?? 0) > 0],
-  ] as const
-  for (const [path, isSet] of unsupported) {
-    if (!isSet) continue
-    throw new LedgerError(
-      'LEDGER_GENESIS_INVALID',
-      `${path}: this version does not follow this setting; leave it out`,
-      { path },
-    )
-  }
-}
-
-function createChain(
+async function createChain(
   store: Store,
   opened: HeadRecord,
   logIndex: LogIndex,
   options: ChainOptions,
-): Chain & { openStatus(): Promise<void> } {
+): Promise<Chain> {
   const { genesis, scheme, crypto, retainedBlocks } = options
   const measure: Measure = options.measure ?? ((_, work) => work())
   let state: State = createState({
@@ -591,6 +568,7 @@ function createChain(
     for (const listener of listeners) listener({ ...named, block: sealed, receipts })
   }
 
+  await openStatus()
   return {
     genesis,
     scheme,
@@ -684,7 +662,6 @@ function createChain(
     sealed: (executed, header) => ({ ...executed, block: { ...executed.block, header } }),
     append,
     startFrom,
-    openStatus,
     proveStatus: (index) => (statusPlace === undefined ? undefined : status.prove(index)),
     onHead: (listener) => {
       listeners.add(listener)
@@ -706,44 +683,6 @@ function isHeight(number: number, head: number): boolean {
   return Number.isInteger(number) && number >= 0 && number <= head
 }
 
-function blockSize(header: Header, body: Uint8Array): number {
-  return encodeRlpList([encodeHeader(header), ...splitRlpList(body)]).length
-}
-
-function readHeader(store: Store, number: number, scheme: SealScheme): SealedHeader {
-  const bytes = store.mustRead(heightKey(KIND.header, number), `header of block ${number}`)
-  const header = decodeHeader(bytes.slice())
-  return { header, hash: scheme.hash(header) }
-}
-
-function blockWrites(
-  store: Store,
-  block: Block,
-  hash: Hash,
-  body: Uint8Array,
-  encodedReceipts: readonly Uint8Array[],
-): Write[] {
-  const { number } = block.header
-  const place = new Uint8Array(6)
-  writeHeight(place, 0, number)
-  const senders = new Uint8Array(20 * block.transactions.length)
-  const writes = [
-    store.write(heightKey(KIND.header, number), encodeHeader(block.header)),
-    store.write(heightKey(KIND.body, number), body),
-    store.write(heightKey(KIND.receipts, number), encodeRlp(encodedReceipts)),
-    store.write(keyOf(KIND.blockHash, hexToBytes(hash)), place),
-  ]
-  block.transactions.forEach((tx, index) => {
-    senders.set(hexToBytes(tx.sender), 20 * index)
-    const location = new Uint8Array(12)
-    location.set(place)
-    writeHeight(location, 6, index)
-    writes.push(store.write(keyOf(KIND.transaction, hexToBytes(tx.hash)), location))
-  })
-  writes.push(store.write(heightKey(KIND.senders, number), senders))
-  return writes
-}
-
 /** The first field in which the header is not what execution found. */
 function compareOutcome(header: Header, outcome: BlockOutcome): string | undefined {
   if (header.gasUsed !== outcome.gasUsed) return 'gas used'
@@ -754,116 +693,9 @@ function compareOutcome(header: Header, outcome: BlockOutcome): string | undefin
   return undefined
 }
 
-/** The genesis state in bounded batches; the meta record comes last, so that half a genesis is none. */
-async function writeGenesis(store: Store, options: ChainOptions): Promise<void> {
-  const { genesis, scheme, retainedBlocks } = options
-  await clearDisk(store)
-  const state = createState({ store, height: 0, root: EMPTY_ROOT, retainedBlocks })
-  let root: Hash = EMPTY_ROOT
-  const alloc = options.allocation ?? genesis.alloc
-  for (const changes of genesisChanges({ alloc }, LIMITS.genesisBatchAccounts)) {
-    root = await writeState(store, state, changes)
-  }
-  await state.flush()
-  const header = genesisHeader(genesis, root)
-  const hash = scheme.hash(header)
-  const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
-  const block = { header, transactions: [], ommers: [], withdrawals }
-  await store.disk.batch([
-    ...blockWrites(store, block, hash, encodeBody(block), []),
-    store.writeHead({
-      height: header.number,
-      hash,
-      stateRoot: root,
-      parentHash: header.parentHash,
-      transactionCount: 0,
-    }),
-    store.writeMeta({ schemaVersion: SCHEMA_VERSION, genesisHash: hash, retainedBlocks }),
-  ])
-}
-
-async function writeState(store: Store, state: State, changes: WorldChanges): Promise<Hash> {
-  const prepared = state.prepare(changes, 0)
-  await store.disk.batch(prepared.writes)
-  state.commit(prepared)
-  await state.flush()
-  return prepared.root
-}
-
-/** A genesis that was cut short, perhaps of another chain, must leave nothing behind. */
-async function clearDisk({ disk }: Store): Promise<void> {
-  const all = { from: Uint8Array.of(0), to: Uint8Array.of(255), limit: LIMITS.genesisBatchAccounts }
-  for (;;) {
-    const writes: Write[] = []
-    for await (const [key] of disk.iterate(all)) writes.push({ key, value: undefined })
-    if (writes.length === 0) return
-    await disk.batch(writes)
-  }
-}
-
-function assertSameChain(
-  store: Store,
-  meta: { readonly genesisHash: Hash; readonly retainedBlocks: number | undefined },
-  { genesis, scheme, retainedBlocks }: ChainOptions,
-): void {
-  const stored = readHeader(store, 0, scheme)
-  // The state root stands for the allocation, which need not be hashed anew at every start.
-  const expected = scheme.hash(genesisHeader(genesis, stored.header.stateRoot))
-  if (stored.hash !== meta.genesisHash || expected !== meta.genesisHash) {
-    throw new LedgerError(
-      'LEDGER_STORE_GENESIS',
-      'the directory holds a chain with another genesis block: choose another directory, ' +
-        'or the genesis file that the chain began with',
-      { stored: meta.genesisHash, expected },
-    )
-  }
-  if (meta.retainedBlocks !== retainedBlocks) {
-    const name = (blocks: number | undefined): string =>
-      blocks === undefined ? 'archive' : `pruned to ${blocks} blocks`
-    throw new LedgerError(
-      'LEDGER_STORE_MODE',
-      `the directory was begun as ${name(meta.retainedBlocks)}, not ${name(retainedBlocks)}: ` +
-        'start it so, or import the chain into a new directory',
-      { stored: name(meta.retainedBlocks), asked: name(retainedBlocks) },
-    )
-  }
-}
-
 function notOfHeader(what: string, number: number): LedgerError {
   return new LedgerError(
     'LEDGER_BLOCK_INVALID',
     `the ${what} of block ${number} are not its header’s`,
-  )
-}
-
-/** The last blocks hang together, and the head's state can be reached: what a torn disk would break. */
-function assertRecentBlocksWhole(
-  store: Store,
-  head: HeadRecord,
-  scheme: SealScheme,
-  snapshotHeight: number,
-): void {
-  let expected = head.hash
-  const oldest = Math.max(0, head.height - LIMITS.blocksCheckedOnOpen)
-  for (let number = head.height; number >= oldest; number--) {
-    const { header, hash } = readHeader(store, number, scheme)
-    if (hash !== expected || header.number !== number) {
-      throw unreadable(`block ${number} is not the one that its child names`)
-    }
-    if (number === head.height && header.stateRoot !== head.stateRoot) {
-      throw unreadable('the head record names another state than the head block')
-    }
-    if (number === 0 || number >= snapshotHeight) {
-      store.mustRead(heightKey(KIND.body, number), `body of block ${number}`)
-      store.mustRead(heightKey(KIND.receipts, number), `receipts of block ${number}`)
-    }
-    expected = header.parentHash
-  }
-}
-
-function unreadable(what: string): LedgerError {
-  return new LedgerError(
-    'LEDGER_STORE_DAMAGED',
-    `${what}: restore the directory from a backup, or delete it and import the chain anew`,
   )
 }

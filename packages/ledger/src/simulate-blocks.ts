@@ -26,19 +26,13 @@ import {
   ZERO_ADDRESS,
   ZERO_HASH,
 } from '@vellum/evm'
-import {
-  EMPTY_OMMERS_HASH,
-  encodeBlock,
-  type Header,
-  keccakHeaderHash,
-  transactionsRoot,
-  withdrawalsRoot,
-} from './block.ts'
+import { encodeBlock, type Header, keccakHeaderHash } from './block.ts'
 import type { BlockOverrides, CallRequest, StateOverrides } from './call-request.ts'
 import type { SealedBlock, SealedHeader } from './chain.ts'
 import { LedgerError } from './error.ts'
 import { type ExecutionContext, runMessage, type TransactionResult } from './execute.ts'
 import { type BlockEnvironment, beginBlock } from './execute-block.ts'
+import { executedHeader } from './executed-header.ts'
 import { GAS_PER_BLOB } from './fees.ts'
 import type { ChainRules } from './rules.ts'
 import {
@@ -58,7 +52,6 @@ import {
   type TransactionType,
 } from './transaction.ts'
 import { INITCODE_BYTES_MAX, intrinsicGas } from './transaction-rules.ts'
-import { rootOfList } from './trie.ts'
 import { expectedBaseFee, expectedExcessBlobGas } from './validate.ts'
 
 export interface BlocksQuery {
@@ -206,20 +199,16 @@ export function simulateBlocks(
     }
     const withdrawals = isAtLeast(fork, 'shanghai') ? (overrides.withdrawals ?? []) : undefined
     const outcome = execution.finish(withdrawals)
-    const header: Header = {
-      ...environment,
-      ommersHash: EMPTY_OMMERS_HASH,
+    const header = executedHeader({
+      fork,
+      environment,
+      outcome,
       stateRoot: state.rootAfter(outcome.changes),
-      transactionsRoot: transactionsRoot(transactions),
-      receiptsRoot: rootOfList(outcome.encodedReceipts),
-      logsBloom: outcome.logsBloom,
-      gasUsed: outcome.gasUsed,
+      transactions,
+      withdrawals,
       extraData: NO_BYTES,
       nonce: new Uint8Array(8),
-      withdrawalsRoot: withdrawals && withdrawalsRoot(withdrawals),
-      blobGasUsed: isAtLeast(fork, 'cancun') ? outcome.blobGasUsed : undefined,
-      requestsHash: outcome.requestsHash,
-    }
+    })
     const block = { header, transactions, ommers: [], withdrawals }
     const size = encodeBlock(block).length
     return { block: { ...block, hash: keccakHeaderHash(header), size }, calls: outcomes }

@@ -68,26 +68,31 @@ export async function openStatusTree(
 
 async function readStatusTree(store: Store): Promise<StatusTree> {
   const tree = createStatusTree()
+  // Many at once: nodes above them are made once for all.
+  let leaves = new Map<number, Uint8Array>()
   for await (const key of recordKeys(store)) {
-    let record: Uint8Array | undefined
-    try {
-      record = store.read(key)
-    } catch {
-      // The root will not fit, and all of them are made again.
-      continue
-    }
-    if (record?.length !== LEAVES_A_RECORD * LEAF_BYTES) continue
+    const record = readableRecord(store, key)
     const first = readHeight(key, 1) * LEAVES_A_RECORD
-    tree.set(
-      new Map(
-        Array.from({ length: LEAVES_A_RECORD }, (_, i) => [
-          first + i,
-          record.slice(i * LEAF_BYTES, (i + 1) * LEAF_BYTES),
-        ]),
-      ),
-    )
+    for (let i = 0; i < LEAVES_A_RECORD && record !== undefined; i++) {
+      leaves.set(first + i, record.subarray(i * LEAF_BYTES, (i + 1) * LEAF_BYTES))
+    }
+    if (leaves.size < LEAVES_A_STEP) continue
+    tree.set(leaves)
+    leaves = new Map()
   }
+  tree.set(leaves)
   return tree
+}
+
+/** undefined for a damaged one: the root will not fit then, and all of them are made again. */
+function readableRecord(store: Store, key: Uint8Array): Uint8Array | undefined {
+  try {
+    const record = store.read(key)
+    return record?.length === LEAVES_A_RECORD * LEAF_BYTES ? record : undefined
+  } catch (error) {
+    if (error instanceof LedgerError) return undefined
+    throw error
+  }
 }
 
 /** Reads as many leaves as the array is long. */

@@ -195,7 +195,8 @@ function parentOf(left: Uint8Array, right: Uint8Array): Uint8Array {
 }
 
 function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0)
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false
+  return true
 }
 
 const ZERO = new Uint8Array(NODE_BYTES)

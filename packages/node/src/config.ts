@@ -180,6 +180,12 @@ const LIMITS_MOST: Readonly<Record<string, number>> = {
 /** Limits that may be 0, which means none. */
 const LIMITS_FROM_ZERO: readonly string[] = ['tokensPerSecond']
 
+/**
+ * Gas limit of a new network's blocks: large enough for some thousand calls, small enough to execute
+ * within two seconds.
+ */
+export const DEFAULT_GAS_LIMIT = 500_000_000
+
 /** Default of `sync.snapshotDistance`: so many blocks are executed in a few minutes at most. */
 export const SNAPSHOT_DISTANCE = 1_024
 

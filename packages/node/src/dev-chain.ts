@@ -6,14 +6,7 @@
  * existing scripts run unchanged; the validator's key is keccak256 of a fixed text.
  */
 
-import {
-  CAPACITIES,
-  type Founder,
-  type PredeployOptions,
-  VERIFIER_CLASSES,
-} from '@vellum/contracts'
 import { type Address, keccak256 } from '@vellum/evm'
-import { DEFAULT_GAS_LIMIT, networkGenesis } from './network-genesis.ts'
 
 export interface DevAccount {
   readonly address: Address
@@ -76,66 +69,4 @@ export function devValidatorKey(): Uint8Array {
 /** Wei of the development accounts. */
 export function devBalances(): ReadonlyMap<Address, bigint> {
   return new Map(DEV_ACCOUNTS.map(({ address }) => [address, DEV_BALANCE]))
-}
-
-const [COUNCIL, ROOT, REGISTRAR, ISSUER, PUBLIC_VERIFIER, COMMERCIAL_VERIFIER] = DEV_ACCOUNTS.map(
-  ({ address }) => address,
-) as [Address, Address, Address, Address, Address, Address]
-
-/** Organisations of the development chain. The codes are examples of the standards. */
-export const DEV_ORGANISATIONS: Readonly<
-  Record<'root' | 'registrar' | 'issuer' | 'publicVerifier' | 'commercialVerifier', Founder>
-> = {
-  root: {
-    code: '11100000000013338W',
-    account: ROOT,
-    capacities: CAPACITIES.root | CAPACITIES.supervisor,
-  },
-  registrar: { code: '11100000000013661B', account: REGISTRAR, capacities: CAPACITIES.registrar },
-  issuer: { code: '11430000006122244L', account: ISSUER },
-  publicVerifier: {
-    code: '11330105002500287C',
-    account: PUBLIC_VERIFIER,
-    verifierClass: VERIFIER_CLASSES.publicBody,
-  },
-  commercialVerifier: {
-    code: '91350100M000100Y43',
-    account: COMMERCIAL_VERIFIER,
-    verifierClass: VERIFIER_CLASSES.commercial,
-  },
-}
-
-/** A thousandth of a credit for a check, and a tenth of that for a kilobyte; the first three are free. */
-const DEV_PRICE = { perUse: 1_000n, perByte: 1n, freeUses: 3 }
-/** 1,000 credits. */
-const DEV_CREDIT = 1_000_000_000n
-
-/** Who governs and takes part in the system contracts of the development chain; everybody may send. */
-export function devContracts(): PredeployOptions {
-  return {
-    council: { members: [COUNCIL], threshold: 1, delaySeconds: 0 },
-    organisations: Object.values(DEV_ORGANISATIONS),
-    tariff: [
-      { verifierClass: VERIFIER_CLASSES.publicBody, perUse: 0n, perByte: 0n, freeUses: 0 },
-      { verifierClass: VERIFIER_CLASSES.commercial, ...DEV_PRICE },
-    ],
-    credit: new Map([[COMMERCIAL_VERIFIER, DEV_CREDIT]]),
-  }
-}
-
-/**
- * The development chain's genesis, as a genesis file would say it: all forks to Osaka, no fees.
- * @param contracts undefined: the chain begins without system contracts
- */
-export function devGenesis(extraData: string, contracts?: PredeployOptions): object {
-  const genesis = networkGenesis({
-    chainId: DEV_CHAIN_ID,
-    validators: [],
-    blockPeriodMs: 0,
-    requestTimeoutSeconds: 4,
-    gasLimit: DEFAULT_GAS_LIMIT,
-    balances: devBalances(),
-    contracts,
-  })
-  return { ...genesis, extraData }
 }

@@ -2,12 +2,10 @@ export { type NodeConfig, parseConfig, type StateMode } from './config.ts'
 export {
   DEV_ACCOUNTS,
   DEV_CHAIN_ID,
-  DEV_ORGANISATIONS,
   type DevAccount,
-  devContracts,
-  devGenesis,
   devValidatorKey,
 } from './dev-chain.ts'
+export { DEV_ORGANISATIONS, devContracts, devGenesis } from './dev-genesis.ts'
 export { NodeError, type NodeErrorCode, type NodeErrorDetails } from './error.ts'
 export {
   type DataDirectory,

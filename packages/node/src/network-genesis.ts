@@ -9,9 +9,6 @@ import {
   QBFT_MIX_HASH,
 } from '@vellum/ledger'
 
-/** Large enough for blocks of some thousand calls, small enough to execute within two seconds. */
-export const DEFAULT_GAS_LIMIT = 500_000_000
-
 export interface NetworkGenesisOptions {
   readonly chainId: number
   /** In any order; at least one. */

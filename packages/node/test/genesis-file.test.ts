@@ -1,12 +1,12 @@
 import { hexToBytes, keccak256Hex } from '@vellum/evm'
 import { parseGenesis } from '@vellum/ledger'
 import { describe, expect, it } from 'vitest'
-import { devGenesis } from '../src/dev-chain.ts'
+import { devGenesis } from '../src/dev-genesis.ts'
 import { parseGenesisFile } from '../src/genesis-file.ts'
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const json = {
-  ...devGenesis('0x'),
+  ...devGenesis([]),
   alloc: {
     '0x00000000000000000000000000000000000000aa': { balance: '12', nonce: '0x1' },
     '00000000000000000000000000000000000000BB': {

@@ -1,18 +1,18 @@
 /** A node on virtual time and a disk in memory, for tests that decide when anything happens. */
 
 import { crc32 } from 'node:zlib'
-import { bytesToHex, hexToBytes } from '@vellum/evm'
+import { hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
   createMemoryKeyValue,
-  encodeExtraData,
   type KeyValue,
   parseGenesis,
   type SignedTransaction,
   signTransaction,
 } from '@vellum/ledger'
 import { type NodeConfig, parseConfig } from '../src/config.ts'
-import { DEV_ACCOUNTS, devGenesis, devValidatorKey } from '../src/dev-chain.ts'
+import { DEV_ACCOUNTS, devValidatorKey } from '../src/dev-chain.ts'
+import { devGenesis } from '../src/dev-genesis.ts'
 import { loadSystemCrypto } from '../src/host/system.ts'
 import { createNode, type VellumNode } from '../src/node.ts'
 import type { Clock, Logger, SignerRecovery, Timers } from '../src/ports.ts'
@@ -86,14 +86,7 @@ export async function createVirtualNode(
 ): Promise<VirtualNode> {
   const time = createVirtualTime()
   const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-  const extraData = encodeExtraData({
-    vanity: new Uint8Array(32),
-    validators: [validator],
-    vote: undefined,
-    round: 0,
-    seals: [],
-  })
-  const genesis = parseGenesis(devGenesis(bytesToHex(extraData)))
+  const genesis = parseGenesis(devGenesis([validator]))
   const node = await createNode(
     {
       blocks: { ...parseConfig({}).blocks, ...options.blocks },

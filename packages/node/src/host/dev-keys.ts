@@ -3,7 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hexToBytes } from '@vellum/evm'
-import { DEV_ACCOUNTS, DEV_ORGANISATIONS } from '../dev-chain.ts'
+import { DEV_ACCOUNTS } from '../dev-chain.ts'
+import { DEV_ORGANISATIONS } from '../dev-genesis.ts'
 import { NodeError } from '../error.ts'
 import { encryptKeystore } from './keystore.ts'
 

@@ -1,12 +1,15 @@
-/** The command line. The one place that reads arguments, the configuration file and the environment. */
+/**
+ * The command line. The one place that reads arguments, the configuration file and the environment.
+ * Commands that make networks are loaded when they run: they bring the system contracts, which a node
+ * that starts does not need.
+ */
 
 import { fileURLToPath } from 'node:url'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type NodeConfig, parseConfig } from '../config.ts'
+import { DEFAULT_GAS_LIMIT, type NodeConfig, parseConfig } from '../config.ts'
 import { LANGUAGES, type Language } from '../consensus-words.ts'
 import { NodeError } from '../error.ts'
-import { DEFAULT_GAS_LIMIT } from '../network-genesis.ts'
 import { initVotes, listAccounts, newAccount } from './account-commands.ts'
 import {
   type CommandPorts,
@@ -19,17 +22,14 @@ import {
 import { readConfigFile } from './config-file.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
-import { writeDevKeys } from './dev-keys.ts'
 import { runDoctor } from './doctor-command.ts'
 import { boundHeapGrowth } from './heap.ts'
 import type { PasswordSource } from './key-files.ts'
 import { runLibraryCommand } from './library-commands.ts'
-import { createNetwork, type NetworkFlags } from './network-command.ts'
+import type { NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
-import { runStart } from './start-command.ts'
 import { printToken } from './token-command.ts'
-import { takeTour } from './tour-command.ts'
 import { VERSION } from './version.ts'
 
 /** Flags as commander gives them; each overrides the field of the file beside it. */
@@ -88,6 +88,7 @@ withNode(program.command('start'))
         `--validators must be from 1 to ${DEV_VALIDATORS_MAX}`,
       )
     }
+    const { runStart } = await import('./start-command.ts')
     process.exitCode = await runStart({
       ...portsOf(flags),
       passwordDescriptor: flags.passwordFd,
@@ -195,14 +196,20 @@ network
     '--contracts <file>',
     'JSON of who governs and takes part in the system contracts (default: none, or with --dev-accounts those of the development chain)',
   )
-  .action((flags: NetworkFlags) => createNetwork(flags, PROGRAM, plainPorts()))
+  .action(async (flags: NetworkFlags) => {
+    const { createNetwork } = await import('./network-command.ts')
+    await createNetwork(flags, PROGRAM, plainPorts())
+  })
 
 program
   .command('tour')
   .description('the life of a licence, from registration to the bill, on a development chain')
   .option('--rpc <url>', 'RPC server of a node', DEFAULT_RPC)
   .addHelpText('after', '\nExample:\n  vellum tour --rpc http://127.0.0.1:8545')
-  .action((flags: { rpc: string }) => takeTour(flags.rpc, print))
+  .action(async (flags: { rpc: string }) => {
+    const { takeTour } = await import('./tour-command.ts')
+    await takeTour(flags.rpc, print)
+  })
 
 for (const [name, description] of [
   ['identity', 'identities: register, countersign, file, suspend, rotate and recover keys'],
@@ -250,7 +257,10 @@ account
   .command('dev-keys')
   .description('keystores of the organisations of the development chain, whose keys are public')
   .argument('<directory>', 'where to create them')
-  .action((directory: string) => writeDevKeys(directory, print))
+  .action(async (directory: string) => {
+    const { writeDevKeys } = await import('./dev-keys.ts')
+    await writeDevKeys(directory, print)
+  })
 
 /** Options of the commands that run nodes. */
 function withNode(command: Command): Command {

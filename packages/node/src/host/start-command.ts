@@ -5,18 +5,11 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bytesToHex } from '@vellum/evm'
-import { addressOfPublicKey, encodeExtraData } from '@vellum/ledger'
-import {
-  DEV_ACCOUNTS,
-  DEV_CHAIN_ID,
-  devBalances,
-  devContracts,
-  devGenesis,
-  devValidatorKey,
-} from '../dev-chain.ts'
+import { addressOfPublicKey } from '@vellum/ledger'
+import { DEFAULT_GAS_LIMIT } from '../config.ts'
+import { DEV_ACCOUNTS, DEV_CHAIN_ID, devBalances, devValidatorKey } from '../dev-chain.ts'
+import { devContracts, devGenesis } from '../dev-genesis.ts'
 import { NodeError } from '../error.ts'
-import { DEFAULT_GAS_LIMIT } from '../network-genesis.ts'
 import { writeGenesisFile } from './chain-commands.ts'
 import { genesisPath } from './data-directory.ts'
 import { networkFolders, runLocalNetwork } from './local-network.ts'
@@ -145,13 +138,6 @@ function isDevNetwork(directory: string): boolean {
 async function beginDevChain(dataDir: string): Promise<void> {
   const { crypto } = loadSystemCrypto()
   const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-  const extraData = encodeExtraData({
-    vanity: new Uint8Array(32),
-    validators: [validator],
-    vote: undefined,
-    round: 0,
-    seals: [],
-  })
-  const genesis = devGenesis(bytesToHex(extraData), devContracts())
+  const genesis = devGenesis([validator], devContracts())
   await writeGenesisFile(dataDir, `${JSON.stringify(genesis, undefined, 2)}\n`)
 }

@@ -2,7 +2,8 @@
 
 import { spawn } from 'node:child_process'
 import type { TourCast } from '@vellum/licence/cli'
-import { DEV_ACCOUNTS, DEV_ORGANISATIONS } from '../dev-chain.ts'
+import { DEV_ACCOUNTS } from '../dev-chain.ts'
+import { DEV_ORGANISATIONS } from '../dev-genesis.ts'
 import { systemClock } from './machine.ts'
 
 export interface ShownTour {
