@@ -30,6 +30,7 @@ export {
   type RoundChangePayload,
   type Signed,
 } from './message.ts'
+export { type MessageDomain, recoveryIn, signerIn } from './message-domain.ts'
 export {
   decodeProposedBlock,
   encodeProposedBlock,

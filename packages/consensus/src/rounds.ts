@@ -130,7 +130,7 @@ function propose(turn: Turn, { block, roundChanges, prepares }: Draft): void {
   const accessList = env.settings.encoding === 'four items' ? NO_ACCESS_LIST : undefined
   const proposal: Proposal = {
     kind: 'proposal',
-    ...signProposal({ height, round, block, accessList }, env.self!, env.sign),
+    ...signProposal({ height, round, block, accessList }, env.self!, env.signMessage),
     roundChanges: roundChanges.map(({ payload, author, signature }) => ({
       payload,
       author,
@@ -227,7 +227,7 @@ export function sayRoundChange(turn: Turn): void {
     ...signRoundChange(
       { height, round, prepared: claim && { round: claim.round, digest: claim.block.digest } },
       env.self!,
-      env.sign,
+      env.signMessage,
     ),
     block: claim?.block,
     accessList: env.settings.encoding === 'four items' ? NO_ACCESS_LIST : undefined,

@@ -169,8 +169,10 @@ export interface Env {
   /** Our validator's address; undefined: this node follows only. */
   readonly self: Address | undefined
   readonly settings: ConsensusSettings
-  /** Deterministic signature of a 32-byte hash: 65 bytes. Called for validators only. */
+  /** Deterministic signature of a block's commit hash: 65 bytes. Called for validators only. */
   sign(hash: Uint8Array): Uint8Array
+  /** The same of a message's hash, in the chain's domain (message-domain.ts). */
+  signMessage(hash: Uint8Array): Uint8Array
   /** Who made a seal: undefined if nobody. Pure. */
   recover(hash: Uint8Array, signature: Uint8Array): Address | undefined
 }

@@ -139,7 +139,7 @@ function checkPrepared(turn: Turn): void {
 export function sayPrepare(turn: Turn, digest: Hash): void {
   const { state, env } = turn
   const payload = { height: state.height, round: state.round!, digest }
-  const prepare = signPrepare(payload, env.self!, env.sign)
+  const prepare = signPrepare(payload, env.self!, env.signMessage)
   turn.state = {
     ...state,
     own: { ...state.own, prepare },
@@ -153,7 +153,7 @@ export function sayCommit(turn: Turn, digest: Hash): void {
   const { state, env } = turn
   const seal = env.sign(hexToBytes(digest))
   const payload = { height: state.height, round: state.round!, digest, seal }
-  const commit = signCommit(payload, env.self!, env.sign)
+  const commit = signCommit(payload, env.self!, env.signMessage)
   turn.state = {
     ...state,
     own: { ...state.own, commit },

@@ -149,6 +149,7 @@ export function createEngines(count: number, options: EnginesOptions = {}): Engi
     self,
     settings,
     sign: (hash) => signAs(self!, hash),
+    signMessage: (hash) => signAs(self!, hash),
     recover,
   })
 

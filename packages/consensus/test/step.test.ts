@@ -428,6 +428,7 @@ describe('lies', () => {
       self: b,
       settings: SETTINGS,
       sign: (hash: Uint8Array) => signAs(b, hash),
+      signMessage: (hash: Uint8Array) => signAs(b, hash),
       recover,
     }
     const head = (height: number, records: readonly VoteRecord[] = []) => ({

@@ -55,6 +55,8 @@ export interface Genesis {
   readonly depositContract: Address | undefined
   /** `config.vellum.permissionContract`: whose storage says who may send, deploy and connect. */
   readonly permissionContract: Address | undefined
+  /** `config.vellum.messageDomain`: QBFT messages are signed together with the genesis hash. */
+  readonly messageDomain: boolean
   /** `config.vellum.statusTree`: whose array's root stands in the vanity of every header. */
   readonly statusTree: StatusTreePlace | undefined
   /** Besu's `zeroBaseFee`: the base fee is 0 in every block. */
@@ -212,6 +214,7 @@ export function parseGenesis(json: unknown): Genesis {
   const ours = fieldOf(config, 'vellum')
   const permissionContract = ours && fieldOf(readObject(ours), 'permissionContract')
   const statusTree = ours && fieldOf(readObject(ours), 'statusTree')
+  const messageDomain = ours && fieldOf(readObject(ours), 'messageDomain')
   return Object.freeze({
     chainId: readQuantity(requiredField(config, 'chainId'), 256),
     schedule: readSchedule(config),
@@ -220,6 +223,7 @@ export function parseGenesis(json: unknown): Genesis {
     permissionContract:
       permissionContract === undefined ? undefined : readAddress(permissionContract),
     statusTree: statusTree === undefined ? undefined : readStatusTree(statusTree),
+    messageDomain: messageDomain === undefined ? false : readBoolean(messageDomain),
     zeroBaseFee: zeroBaseFee === undefined ? false : readBoolean(zeroBaseFee),
     qbft: readQbft(config),
     number: optional('number', readNumber) ?? 0,
@@ -263,15 +267,14 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
     config.terminalTotalDifficulty = quantity(genesis.terminalTotalDifficulty)
   }
   if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
-  if (genesis.permissionContract !== undefined || genesis.statusTree !== undefined) {
+  const { permissionContract, statusTree, messageDomain } = genesis
+  if (permissionContract !== undefined || statusTree !== undefined || messageDomain) {
     config.vellum = {
-      ...(genesis.permissionContract && { permissionContract: genesis.permissionContract }),
-      ...(genesis.statusTree && {
-        statusTree: {
-          contract: genesis.statusTree.contract,
-          slot: quantity(genesis.statusTree.slot),
-        },
+      ...(permissionContract && { permissionContract }),
+      ...(statusTree && {
+        statusTree: { contract: statusTree.contract, slot: quantity(statusTree.slot) },
       }),
+      ...(messageDomain && { messageDomain }),
     }
   }
   if (genesis.zeroBaseFee) config.zeroBaseFee = true

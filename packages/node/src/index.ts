@@ -44,4 +44,4 @@ export type {
   TransportHandlers,
   VoteLog,
 } from './ports.ts'
-export { qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'
+export { messageDomainOf, qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'

@@ -24,7 +24,9 @@ import {
   proposedBlock,
   type QbftScheme,
   type RejectReason,
+  recoveryIn,
   type State,
+  signerIn,
   step,
   type TimerName,
   type VoteRecord,
@@ -58,6 +60,7 @@ import type {
   Transport,
   VoteLog,
 } from './ports.ts'
+import { messageDomainOf } from './sealing.ts'
 import type { SenderSource } from './senders.ts'
 
 export interface Runner {
@@ -162,11 +165,15 @@ const HARMLESS: ReadonlySet<RejectReason> = new Set(['late', 'duplicate', 'too f
 export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner {
   const { settings, blocks } = options
   const { chain, scheme, pool, crypto, clock, timers, log, signer, transport, votes } = ports
+  const domain = messageDomainOf(chain)
   const recover = rememberSigners(crypto)
+  const recoverAuthor = recoveryIn(domain, recover)
+  const sign: Env['sign'] = (hash) => signer!.sign(hash)
   const env: Env = {
     self: signer?.address,
     settings,
-    sign: (hash) => signer!.sign(hash),
+    sign,
+    signMessage: signerIn(domain, sign),
     recover,
   }
   const mailbox = createMailbox<Own>(wake)
@@ -221,7 +228,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
         throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a round above the highest')
       }
       if (height + 1 < state.height) return undefined
-      message = decodeMessage(bytes, recover)
+      message = decodeMessage(bytes, recoverAuthor)
     } catch (error) {
       if (!(error instanceof ConsensusError || error instanceof LedgerError)) throw error
       transport?.penalise(from, error.message, 'severe')

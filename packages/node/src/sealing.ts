@@ -1,9 +1,10 @@
 /** Which rules seal a chain, by its genesis; and the signer of a key. */
 
-import { createQbftScheme, type QbftScheme } from '@vellum/consensus'
-import { bigIntToBytes, concatBytes } from '@vellum/evm'
+import { createQbftScheme, type MessageDomain, type QbftScheme } from '@vellum/consensus'
+import { bigIntToBytes, concatBytes, hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
+  type Chain,
   decodeExtraData,
   FOREIGN,
   type Genesis,
@@ -35,6 +36,14 @@ export function qbftSchemeOf(genesis: Genesis, crypto: Secp256k1): QbftScheme | 
     config: genesis.qbft,
     recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] ?? 2),
   })
+}
+
+/** What the chain's messages are signed with, if its genesis asks for it. */
+export function messageDomainOf({
+  genesis,
+  hashAt,
+}: Pick<Chain, 'genesis' | 'hashAt'>): MessageDomain {
+  return genesis.messageDomain ? hexToBytes(hashAt(genesis.number)!) : undefined
 }
 
 /** Signs in this process. @param key the validator's private key, 32 bytes */

@@ -50,7 +50,7 @@ export interface MachinePorts {
   readonly crypto: Secp256k1
   readonly crc32: Crc32
   readonly transcript: Transcript
-  readonly adversary: Omit<AdversaryPorts, 'say' | 'self' | 'sign' | 'prng' | 'after'>
+  readonly adversary: Omit<AdversaryPorts, 'say' | 'self' | 'sign' | 'seal' | 'prng' | 'after'>
   /** The node has started, and is asked to begin. */
   readonly onStart: (machine: Machine, node: VellumNode) => void
   /** It could not start, or stopped by itself: it has been killed. */
@@ -78,6 +78,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
             ...ports.adversary,
             self: address,
             sign: signer.sign,
+            seal: signer.sign,
             prng: prng.split(`behaviours ${starts}`),
             after: (ms, later) => void time.after(ms, () => own.enter(later)),
           })

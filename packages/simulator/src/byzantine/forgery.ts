@@ -66,12 +66,12 @@ export function prepareOf(
 
 /** A commit with a seal that is right for its digest. */
 export function commitOf(
-  { self, sign }: AdversaryPorts,
+  { self, sign, seal: sealOf }: AdversaryPorts,
   { payload }: Prepare | Commit,
   digest: Hash,
 ): Uint8Array {
   const { height, round } = payload
-  const seal = sign(hexToBytes(digest))
+  const seal = sealOf(hexToBytes(digest))
   return encodeMessage(signCommit({ height, round, digest, seal }, self, sign))
 }
 

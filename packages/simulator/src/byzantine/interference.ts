@@ -12,7 +12,11 @@ import type { Prng } from '../prng.ts'
 /** What a behaviour may use. */
 export interface AdversaryPorts {
   readonly self: Address
+  /** Signs messages. */
   readonly sign: SignHash
+  /** Signs blocks. */
+  readonly seal: SignHash
+  /** Who signed a message. */
   readonly recover: RecoverAuthor
   readonly prng: Prng
   /** All nodes of the world, in its order. */

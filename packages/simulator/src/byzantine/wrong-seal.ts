@@ -16,7 +16,7 @@ export const wrongSeal: Behaviour = (ports) => {
       if (message.kind !== 'commit' || !isOwn(ports, message)) return [bytes]
       const { digest, seal } = message.payload
       const seals = [
-        ports.sign(keccak256(hexToBytes(digest))),
+        ports.seal(keccak256(hexToBytes(digest))),
         last ?? seal.slice().reverse(),
         foreign.at(-1) ?? new Uint8Array(65),
         new Uint8Array(65),
