@@ -59,11 +59,11 @@ const ABIS = {
   verificationLog: verificationLog.abi,
   serviceCredit: serviceCredit.abi,
   tariff: tariff.abi,
-} as const satisfies Record<keyof typeof ADDRESSES, object>
+} as const satisfies Partial<Record<keyof typeof ADDRESSES, object>>
 
 export { ADDRESSES }
 
-export type ContractName = keyof typeof ADDRESSES
+export type ContractName = keyof typeof ABIS
 
 export const INTERFACES: Readonly<Record<ContractName, Interface>> = Object.fromEntries(
   Object.entries(ABIS).map(([name, abi]) => [name, new Interface(abi as unknown as InterfaceAbi)]),
