@@ -4,7 +4,7 @@
  *
  * Besu's messages name a height and a round, but no chain. A key that validates two chains signs at
  * the same height and round of both; its words of one chain could be carried to the other, and would
- * there undo a lock, or pass for a contradiction. So a genesis may ask (`config.vellum.messageDomain`)
+ * there undo a lock, or pass for a contradiction. So a genesis may ask (`config.vellum.chainDomain`)
  * that the hash of the genesis block is signed together with each payload. Seals of blocks stay as they
  * are: the header that they sign names its parent.
  */

@@ -72,8 +72,8 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     mixHash: fields.mixHash,
     baseFeePerGas,
     excessBlobGas: cancun ? expectedExcessBlobGas(parent, rules) : undefined,
-    // A chain of its own has no beacon chain to name (qbft.md §2).
-    parentBeaconBlockRoot: cancun ? ZERO_HASH : undefined,
+    // There is no beacon chain to name (qbft.md §2): the chain's own name has the place, where it is wanted.
+    parentBeaconBlockRoot: cancun ? (rules.domain ?? ZERO_HASH) : undefined,
   }
   const execution = beginBlock(environment, rules, ports)
   const transactions: SignedTransaction[] = []

@@ -388,8 +388,10 @@ async function createChain(
     return hashesInBody(body, indexes)
   }
 
+  const domain = genesis.chainDomain ? hashAt(genesis.number) : undefined
+
   const rulesAt = (number: number, timestamp: number): ChainRules =>
-    blockRules(genesis, number, timestamp, mergedAt)
+    blockRules(genesis, number, timestamp, { domain, mergedAt })
 
   /** Is a block of this difficulty on top of the head the first without proof of work, which some chains await? */
   function isMergeNext(difficulty: bigint): boolean {
@@ -400,7 +402,8 @@ async function createChain(
   /** Rules of a block of this time and difficulty on top of the head. */
   function nextRules(timestamp: number, difficulty: bigint): ChainRules {
     const number = head.header.number + 1
-    return blockRules(genesis, number, timestamp, isMergeNext(difficulty) ? number : mergedAt)
+    const since = isMergeNext(difficulty) ? number : mergedAt
+    return blockRules(genesis, number, timestamp, { domain, mergedAt: since })
   }
 
   /** Has the work up to the head reached what the genesis asks for? Reads all headers: once in a chain's life. */

@@ -55,8 +55,11 @@ export interface Genesis {
   readonly depositContract: Address | undefined
   /** `config.vellum.permissionContract`: whose storage says who may send, deploy and connect. */
   readonly permissionContract: Address | undefined
-  /** `config.vellum.messageDomain`: QBFT messages are signed together with the genesis hash. */
-  readonly messageDomain: boolean
+  /**
+   * `config.vellum.chainDomain`: headers and QBFT messages name the chain, by the hash of its genesis block
+   * (docs/protocol/qbft.md).
+   */
+  readonly chainDomain: boolean
   /** `config.vellum.statusTree`: whose array's root stands in the vanity of every header. */
   readonly statusTree: StatusTreePlace | undefined
   /** Besu's `zeroBaseFee`: the base fee is 0 in every block. */
@@ -214,7 +217,7 @@ export function parseGenesis(json: unknown): Genesis {
   const ours = fieldOf(config, 'vellum')
   const permissionContract = ours && fieldOf(readObject(ours), 'permissionContract')
   const statusTree = ours && fieldOf(readObject(ours), 'statusTree')
-  const messageDomain = ours && fieldOf(readObject(ours), 'messageDomain')
+  const chainDomain = ours && fieldOf(readObject(ours), 'chainDomain')
   return Object.freeze({
     chainId: readQuantity(requiredField(config, 'chainId'), 256),
     schedule: readSchedule(config),
@@ -223,7 +226,7 @@ export function parseGenesis(json: unknown): Genesis {
     permissionContract:
       permissionContract === undefined ? undefined : readAddress(permissionContract),
     statusTree: statusTree === undefined ? undefined : readStatusTree(statusTree),
-    messageDomain: messageDomain === undefined ? false : readBoolean(messageDomain),
+    chainDomain: chainDomain === undefined ? false : readChainDomain(chainDomain, config),
     zeroBaseFee: zeroBaseFee === undefined ? false : readBoolean(zeroBaseFee),
     qbft: readQbft(config),
     number: optional('number', readNumber) ?? 0,
@@ -267,14 +270,14 @@ export function formatGenesis(genesis: Genesis): GenesisJson {
     config.terminalTotalDifficulty = quantity(genesis.terminalTotalDifficulty)
   }
   if (genesis.depositContract !== undefined) config.depositContractAddress = genesis.depositContract
-  const { permissionContract, statusTree, messageDomain } = genesis
-  if (permissionContract !== undefined || statusTree !== undefined || messageDomain) {
+  const { permissionContract, statusTree, chainDomain } = genesis
+  if (permissionContract !== undefined || statusTree !== undefined || chainDomain) {
     config.vellum = {
       ...(permissionContract && { permissionContract }),
       ...(statusTree && {
         statusTree: { contract: statusTree.contract, slot: quantity(statusTree.slot) },
       }),
-      ...(messageDomain && { messageDomain }),
+      ...(chainDomain && { chainDomain }),
     }
   }
   if (genesis.zeroBaseFee) config.zeroBaseFee = true
@@ -454,6 +457,19 @@ function readBlobSchedule(field: JsonField): BlobSchedule {
     throw invalidJson(`${field.path}.baseFeeUpdateFraction`, 'must not be 0')
   }
   return schedule
+}
+
+/** The header field that names the chain is Cancun's. */
+function readChainDomain(field: JsonField, config: JsonObject): boolean {
+  if (!readBoolean(field)) return false
+  const cancun = fieldOf(config, 'cancunTime')
+  if (cancun === undefined || readNumber(cancun) !== 0 || readQbft(config) === undefined) {
+    throw invalidJson(
+      field.path,
+      'is for QBFT chains with the rules of Cancun from the first block on',
+    )
+  }
+  return true
 }
 
 function readStatusTree(field: JsonField): StatusTreePlace {

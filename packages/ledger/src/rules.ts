@@ -1,6 +1,6 @@
 /** The rules of each block of a chain, from its genesis. */
 
-import type { Address } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import { blobScheduleAt, forkAt } from './fork-schedule.ts'
 import type { Genesis } from './genesis.ts'
 import type { BlockRules } from './validate.ts'
@@ -10,15 +10,20 @@ export interface ChainRules extends BlockRules {
   readonly depositContract: Address | undefined
 }
 
-/**
- * Rules of the block with this number and timestamp (seconds).
- * @param mergedAt first block without proof of work, where the schedule does not name it
- */
+/** What the rules of a block depend on beside the genesis file. */
+export interface ChainFacts {
+  /** Hash of the genesis block, where headers name it (`Genesis.chainDomain`). */
+  readonly domain?: Hash | undefined
+  /** First block without proof of work, where the schedule does not name it. */
+  readonly mergedAt?: number | undefined
+}
+
+/** Rules of the block with this number and timestamp (seconds). */
 export function blockRules(
   genesis: Genesis,
   number: number,
   timestamp: number,
-  mergedAt?: number,
+  { domain, mergedAt }: ChainFacts = {},
 ): ChainRules {
   const { schedule, qbft, chainId, zeroBaseFee, depositContract, permissionContract } = genesis
   const fork = forkAt(schedule, number, timestamp, mergedAt)
@@ -29,6 +34,7 @@ export function blockRules(
     zeroBaseFee,
     depositContract,
     permissionContract,
+    domain,
     consensus: qbft === undefined ? 'stake' : 'qbft',
     blockPeriodSeconds:
       qbft === undefined || qbft.blockPeriodMilliseconds > 0 ? 0 : qbft.blockPeriodSeconds,

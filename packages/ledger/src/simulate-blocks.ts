@@ -296,7 +296,9 @@ function environmentOf(
     // Without validation nobody pays, so that nothing may cost.
     baseFeePerGas: isAtLeast(fork, 'london') ? (overrides.baseFeePerGas ?? baseFee()) : undefined,
     excessBlobGas: cancun ? expectedExcessBlobGas(parent, rules) : undefined,
-    parentBeaconBlockRoot: cancun ? (overrides.parentBeaconBlockRoot ?? ZERO_HASH) : undefined,
+    parentBeaconBlockRoot: cancun
+      ? (overrides.parentBeaconBlockRoot ?? rules.domain ?? ZERO_HASH)
+      : undefined,
   }
 }
 

@@ -5,7 +5,7 @@
  * Spec: yellow paper 4.4.4, EIP-1559, 3675, 4895, 4844, 4788, 7685, 7918, 7934.
  */
 
-import { type Address, type Fork, isAtLeast } from '@vellum/evm'
+import { type Address, type Fork, type Hash, isAtLeast } from '@vellum/evm'
 import {
   type Block,
   EMPTY_OMMERS_HASH,
@@ -36,6 +36,8 @@ export interface BlockRules {
    * before Paris, proof of work.
    */
   readonly consensus: 'qbft' | 'stake'
+  /** What `parentBeaconBlockRoot` must be: the hash of the genesis block; undefined: anything. */
+  readonly domain?: Hash | undefined
   /** Whose storage says who may send; undefined: everybody. */
   readonly permissionContract?: Address | undefined
   /** Seconds from one block to the next at least; 0 permits equal timestamps (qbft.md §13.2). */
@@ -140,6 +142,9 @@ function verifyTail(header: Header, parent: Header, rules: BlockRules): Verdict 
     header.parentBeaconBlockRoot === undefined
   ) {
     return no('blob fields do not fit the fork')
+  }
+  if (rules.domain !== undefined && header.parentBeaconBlockRoot !== rules.domain) {
+    return no('the header is of another chain')
   }
   if (blobGasUsed > BigInt(rules.blobSchedule.max) * GAS_PER_BLOB) {
     return no('blob gas used is above the limit')

@@ -29,7 +29,7 @@ import {
   signTransaction,
   statusSlot,
 } from '../src/index.ts'
-import { createOneSigner } from './one-signer.ts'
+import { createOneSigner, oneSignerGenesis } from './one-signer.ts'
 
 const ZERO = new Uint8Array(32)
 const leafOf = (n: number): Uint8Array => bigIntToBytes(BigInt(n), 32)
@@ -124,31 +124,10 @@ const place = { contract: CONTRACT, slot: SLOT }
 const wordOf = (value: bigint): Hash => bytesToHex(bigIntToBytes(value, 32))
 
 /** Its code writes the second word of its call data to the slot that the first one names. */
-const GENESIS: Genesis = parseGenesis({
-  config: {
-    chainId: 7,
-    londonBlock: 0,
-    terminalTotalDifficulty: 0,
-    shanghaiTime: 0,
-    cancunTime: 0,
-    pragueTime: 0,
-    osakaTime: 0,
-    zeroBaseFee: true,
-    qbft: { xblockperiodmilliseconds: 50 },
-    vellum: { statusTree: { contract: CONTRACT, slot: '0x4' } },
-  },
+const GENESIS: Genesis = oneSignerGenesis({
+  validator,
+  vellum: { statusTree: { contract: CONTRACT, slot: '0x4' } },
   alloc: { [CONTRACT]: { balance: '0x0', code: '0x6020355f355500' } },
-  difficulty: '0x1',
-  gasLimit: '0x1c9c380',
-  extraData: bytesToHex(
-    encodeExtraData({
-      vanity: ZERO,
-      validators: [validator],
-      vote: undefined,
-      round: 0,
-      seals: [],
-    }),
-  ),
 })
 
 function open(disk: KeyValue): Promise<Chain> {

@@ -43,7 +43,7 @@ export function messageDomainOf({
   genesis,
   hashAt,
 }: Pick<Chain, 'genesis' | 'hashAt'>): MessageDomain {
-  return genesis.messageDomain ? hexToBytes(hashAt(genesis.number)!) : undefined
+  return genesis.chainDomain ? hexToBytes(hashAt(genesis.number)!) : undefined
 }
 
 /** Signs in this process. @param key the validator's private key, 32 bytes */
