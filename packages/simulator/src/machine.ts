@@ -21,6 +21,8 @@ export interface Machine {
   readonly address: Address
   /** As transcripts call it. */
   readonly name: string
+  /** Of a network of several chains: the one whose node this is. */
+  readonly chain: string | undefined
   readonly isHonest: boolean
   readonly clock: MachineClock
   readonly disk: VirtualDisk
@@ -37,6 +39,8 @@ export interface Machine {
 
 export interface MachineOptions {
   readonly index: number
+  /** Of a network of several chains: the one whose node this is. */
+  readonly chain?: string
   readonly signer: Signer
   readonly genesis: Genesis
   readonly heartbeatMs: number
@@ -46,6 +50,8 @@ export interface MachineOptions {
 export interface MachinePorts {
   readonly time: VirtualTime
   readonly network: VirtualNetwork
+  /** Shared with the machine's nodes of other chains; undefined: one of its own. */
+  readonly clock?: MachineClock
   readonly prng: Prng
   readonly crypto: Secp256k1
   readonly crc32: Crc32
@@ -58,11 +64,11 @@ export interface MachinePorts {
 }
 
 export function createMachine(options: MachineOptions, ports: MachinePorts): Machine {
-  const { index, signer, genesis, behaviours } = options
+  const { index, chain, signer, genesis, behaviours } = options
   const { time, network, crypto, crc32, transcript, prng } = ports
   const { address } = signer
-  const name = `n${index}`
-  const clock = createMachineClock(time)
+  const name = chain === undefined ? `n${index}` : `n${index}/${chain}`
+  const clock = ports.clock ?? createMachineClock(time)
   const disk = createVirtualDisk(time, prng.split('disk'))
   const { blocks, consensus } = parseConfig({ blocks: { heartbeatMs: options.heartbeatMs } })
   let program: VirtualProcess | undefined
@@ -138,6 +144,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
     index,
     address,
     name,
+    chain,
     isHonest: behaviours.length === 0,
     clock,
     disk,

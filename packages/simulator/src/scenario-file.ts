@@ -125,6 +125,7 @@ const ACTIONS: { readonly [Name in Action['do']]: Read<Action> } = {
     nodes,
     subject: nodeIndex,
     kind: oneOf(['add', 'drop', 'none']),
+    chain: optional(text()),
   }),
 }
 

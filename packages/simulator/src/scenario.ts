@@ -101,6 +101,8 @@ export type Action =
       readonly nodes: readonly NodeIndex[]
       readonly subject: NodeIndex
       readonly kind: 'add' | 'drop' | 'none'
+      /** Of a network of several chains: on which. */
+      readonly chain?: string
     }
 
 export type ActionName = Action['do']

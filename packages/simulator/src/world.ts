@@ -12,12 +12,12 @@ import { type Chain, type Crc32, decodeExtraData, type Secp256k1 } from '@vellum
 import { signerOf } from '@vellum/node'
 import { BEHAVIOURS } from './byzantine/catalogue.ts'
 import { type Checks, createChecks, type Violation } from './checks.ts'
-import { createMachine, isDamage, type Machine } from './machine.ts'
+import { createIncidents } from './incidents.ts'
+import { createMachine, type Machine } from './machine.ts'
 import { createPrng } from './prng.ts'
 import type { Action, NodeIndex, Scenario } from './scenario.ts'
 import { createTranscript } from './transcript.ts'
-import { GOOD_DISK } from './virtual-disk.ts'
-import { CALM, createVirtualNetwork } from './virtual-network.ts'
+import { createVirtualNetwork } from './virtual-network.ts'
 import { createVirtualTime, EPOCH_MS } from './virtual-time.ts'
 import { submitTransfer } from './workload.ts'
 import { createWorldGenesis } from './world-genesis.ts'
@@ -70,8 +70,6 @@ export interface World {
   run(): Promise<Outcome>
 }
 
-/** Virtual ms after which a node that stopped by itself is started again. */
-const REPAIR_MS = 2_000
 /** Nodes do not start all at once. */
 const START_SPREAD_MS = 500
 /** Highest timeout of a round: part of the bound on recovery. */
@@ -107,11 +105,6 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   const intervals: number[] = []
   let lastBlockAt = time.now()
   let transactions = 0
-  let failures = 0
-  let kills = 0
-  let powerCuts = 0
-  let healedAt: number | undefined
-  let isWrong = false
 
   network.onWire((wire) => {
     transcript.mark(everybody.indexOf(wire.from), everybody.indexOf(wire.to), wire.bytes.length)
@@ -151,10 +144,20 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
           checks.onStart(machine.address, node.chain)
           watch(machine, node.chain)
         },
-        onFailure: repair,
+        onFailure: (machine, error) => incidents.repair(machine, error),
       },
     ),
   )
+
+  const incidents = createIncidents({
+    ...scenario,
+    everybody,
+    places: machines.map((machine) => [machine]),
+    networks: [network],
+    time,
+    transcript,
+    onWipe: ({ address }) => checks.onWipe(address),
+  })
 
   function watch(machine: Machine, chain: Chain): void {
     chain.onHead((head) => {
@@ -167,153 +170,6 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       intervals.push(time.now() - lastBlockAt)
       lastBlockAt = time.now()
     })
-  }
-
-  /** What an operator does with a node that has stopped by itself. */
-  function repair(machine: Machine, error: unknown): void {
-    if (machine.isHonest) failures += 1
-    machine.disk.settleAll()
-    if (isDamage(error)) wipe(machine, 'kept')
-    // An unknown error is one of ours, whatever the disk did.
-    else if (!machine.disk.hasFailed && machine.isHonest) isWrong = true
-    time.after(REPAIR_MS, machine.start)
-  }
-
-  function wipe(machine: Machine, votes: 'kept' | 'lost'): void {
-    machine.disk.wipe(votes === 'kept')
-    checks.onWipe(machine.address)
-  }
-
-  const at = (indices: readonly NodeIndex[]): Machine[] => indices.map((index) => machines[index]!)
-
-  function stop(machine: Machine, isPowerCut: boolean): void {
-    if (!machine.isRunning) return
-    machine.kill()
-    if (isPowerCut) {
-      powerCuts += 1
-      machine.disk.losePower()
-    } else {
-      kills += 1
-      machine.disk.settleAll()
-    }
-  }
-
-  function start(machine: Machine): void {
-    if (machine.isRunning) return
-    if (scenario.voteLogs === 'off') machine.disk.forgetVotes()
-    machine.start()
-  }
-
-  function each(
-    from: readonly NodeIndex[],
-    to: readonly NodeIndex[],
-    act: (from: Address, to: Address) => void,
-  ): void {
-    for (const a of from) for (const b of to) if (a !== b) act(everybody[a]!, everybody[b]!)
-  }
-
-  let networkNow = scenario.network
-  const disksNow = machines.map(() => scenario.disk)
-  const all = machines.map(({ index }) => index)
-
-  function perform(action: Action): void {
-    transcript.note('world', JSON.stringify(action))
-    switch (action.do) {
-      case 'kill':
-      case 'cut power':
-        for (const machine of at(action.nodes)) stop(machine, action.do === 'cut power')
-        return
-      case 'start':
-        for (const machine of at(action.nodes)) start(machine)
-        return
-      case 'wipe':
-        for (const machine of at(action.nodes)) {
-          stop(machine, false)
-          wipe(machine, action.votes)
-          machine.start()
-        }
-        return
-      case 'lose votes':
-        for (const machine of at(action.nodes)) {
-          stop(machine, false)
-          machine.disk.loseVotes()
-          machine.start()
-        }
-        return
-      case 'pause':
-        for (const machine of at(action.nodes)) machine.pause()
-        return
-      case 'resume':
-        for (const machine of at(action.nodes)) machine.resume()
-        return
-      case 'cut':
-        return each(action.from, action.to, network.cut)
-      case 'mend':
-        return each(action.from, action.to, network.mend)
-      case 'partition': {
-        const groupOf = (index: NodeIndex): number =>
-          action.groups.findIndex((group) => group.includes(index))
-        for (const a of all) {
-          const others = all.filter((b) => groupOf(a) === -1 || groupOf(a) !== groupOf(b))
-          each([a], others, network.cut)
-        }
-        return
-      }
-      case 'ring':
-        for (const a of all) {
-          const neighbours = [(a + 1) % all.length, (a + all.length - 1) % all.length]
-          each(
-            [a],
-            all.filter((b) => !neighbours.includes(b)),
-            network.cut,
-          )
-        }
-        return
-      case 'mend all':
-        return network.mendAll()
-      case 'network': {
-        const { do: _, ...changes } = action
-        networkNow = { ...networkNow, ...changes }
-        return network.setConditions(networkNow)
-      }
-      case 'disk': {
-        const { do: _, nodes: chosen, ...changes } = action
-        for (const { index, disk } of at(chosen)) {
-          disksNow[index] = { ...disksNow[index]!, ...changes }
-          disk.setConditions(disksNow[index])
-        }
-        return
-      }
-      case 'clock':
-        for (const { clock } of at(action.nodes)) {
-          if (action.jumpMs !== undefined) clock.jump(action.jumpMs)
-          if (action.driftPart !== undefined) clock.setDrift(action.driftPart)
-          if (action.isFrozen === true) clock.freeze()
-        }
-        return
-      case 'vote': {
-        const subject = everybody[action.subject]!
-        for (const { node } of at(action.nodes)) {
-          if (action.kind === 'none') node?.consensus?.votes.discard(subject)
-          else node?.consensus?.votes.propose(subject, action.kind)
-        }
-        return
-      }
-    }
-  }
-
-  /** Everything is put right but for the adversaries, who stay what they are. */
-  function heal(): void {
-    transcript.note('world', 'heals')
-    healedAt = time.now()
-    network.mendAll()
-    network.setConditions(CALM)
-    for (const machine of machines) {
-      machine.clock.correct()
-      machine.disk.setConditions(GOOD_DISK)
-      machine.resume()
-      start(machine)
-    }
   }
 
   const load = prng.split('load')
@@ -340,11 +196,11 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
 
   async function run(): Promise<Outcome> {
     network.setConditions(scenario.network)
-    for (const { index, disk } of machines) disk.setConditions(disksNow[index]!)
+    for (const { disk } of machines) disk.setConditions(scenario.disk)
     const starts = prng.split('starts')
     for (const machine of machines) time.after(starts.between(0, START_SPREAD_MS), machine.start)
     for (const { atSeconds, ...action } of scenario.steps) {
-      time.at(EPOCH_MS + 1_000 * atSeconds, () => perform(action as Action))
+      time.at(EPOCH_MS + 1_000 * atSeconds, () => incidents.perform(action as Action))
     }
     scheduleTransaction()
     // A control goes on until agreement itself is broken, whatever was seen before.
@@ -354,10 +210,10 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
         : checks.violations.length > 0
     await runUntil(EPOCH_MS + 1_000 * scenario.healAfterSeconds, isBroken)
     const heightAtHealing = checks.height
-    const failuresBefore = failures
+    const failuresBefore = incidents.failures
     const roundsAtHealing = machines.map(({ node }) => node?.consensus?.runner.state().round ?? -1)
-    heal()
-    const from = healedAt!
+    incidents.heal()
+    const from = time.now()
     const bound = scenario.expect.recoveryPeriodsMax * periodMs
     await runUntil(from + bound, () => checks.height > heightAtHealing || isBroken())
     const recoveryMs = checks.height > heightAtHealing ? time.now() - from : undefined
@@ -391,8 +247,9 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
           )
         }
       }
-      if (isWrong) complain('L3', 'a node stopped by itself, although its disk was well')
-      if (failures > failuresBefore) complain('L3', 'a node stopped by itself after the healing')
+      if (incidents.isWrong) complain('L3', 'a node stopped by itself, although its disk was well')
+      if (incidents.failures > failuresBefore)
+        complain('L3', 'a node stopped by itself after the healing')
     }
     const heights = machines.map(headOf)
     const evidence = honest.reduce(
@@ -412,9 +269,9 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       virtualSeconds: (time.now() - EPOCH_MS) / 1_000,
       transactions,
       messages: network.counts.sent,
-      failures,
-      kills,
-      powerCuts,
+      failures: incidents.failures,
+      kills: incidents.kills,
+      powerCuts: incidents.powerCuts,
       roundsAtHealing,
       heights,
       intervals,
