@@ -203,6 +203,80 @@ describe('charging', () => {
   })
 })
 
+describe('recorded together', () => {
+  const together = (from: Wallet, entries: readonly object[]): Promise<Receipt> =>
+    chain.send(from, 'verificationLog', 'recordMany', [entries])
+  const namesOf = ({ events }: Receipt): string[] => events.map(({ name }) => name)
+
+  test('entries leave what they would leave one by one, and are paid in one transfer', async () => {
+    await approve(10_000_000n)
+    const entries = [
+      ...[10, 20, 30, 40].map((byteCount) => entry({ byteCount })),
+      entry({ licenceType: OTHER_TYPE }),
+      entry({ byteCount: 50, result: 2, detail: '0x' }),
+    ]
+    await record(office, entry())
+    const receipt = await together(verifier, entries)
+    expect(namesOf(receipt)).toEqual(entries.flatMap(() => ['VerificationRecorded', 'Charged']))
+    const transfers = receipt.logs.filter(({ address }) => address === ADDRESSES.serviceCredit)
+    const owed = 3n * PER_USE + 120n * PER_BYTE
+    expect(transfers).toHaveLength(1)
+    expect(await balance(treasury.address)).toBe(owed)
+
+    const other = await createWorld({
+      treasury: treasury.address.toLowerCase() as `0x${string}`,
+    })
+    const first = chain
+    chain = other.chain
+    await approve(10_000_000n)
+    await record(office, entry())
+    const alone = []
+    for (const each of entries) alone.push(await record(verifier, each))
+    expect(receipt.events).toEqual(alone.flatMap(({ events }) => events))
+    expect(await balance(treasury.address)).toBe(owed)
+    expect(await chain.ask('verificationLog', 'count')).toBe(7n)
+    await chain.stop()
+    chain = first
+    expect(await chain.ask('verificationLog', 'count')).toBe(7n)
+  })
+
+  test('one that is refused refuses all, and nothing is charged', async () => {
+    await approve(10_000_000n)
+    const used = entry()
+    await record(office, used)
+    const good = [entry(), entry(), entry()]
+    await refused(together(verifier, [...good, used]), 'TagUsed', [used.tag])
+    await refused(together(verifier, [...good, good[0]!]), 'TagUsed', [good[0]!.tag])
+    await refused(together(verifier, [...good, entry({ purpose: 0 })]), 'PurposeMissing')
+    await refused(together(verifier, [...good, entry({ tag: ZeroHash })]), 'TagMissing')
+    await refused(together(issuer, good), 'NotVerifier', [issuer.address])
+    expect(await chain.ask('verificationLog', 'count')).toBe(1n)
+    expect(await chain.ask('verificationLog', 'digestOf', [good[0]!.tag])).toBe(ZeroHash)
+    expect(await balance(verifier.address)).toBe(10_000_000n)
+  })
+
+  test('credit has to be enough for all together', async () => {
+    await approve(PER_USE * 2n - 1n)
+    const entries = Array.from({ length: FREE + 2 }, () => entry())
+    await refused(together(verifier, entries), 'CreditInsufficient', [
+      CODE.verifier,
+      PER_USE * 2n,
+      PER_USE * 2n - 1n,
+    ])
+    await together(verifier, entries.slice(1))
+    expect(await balance(treasury.address)).toBe(PER_USE)
+  })
+
+  test('are at least one and at most 96, which fit one transaction with the longest details', async () => {
+    const longest = `0x${'da'.repeat(1_024)}`
+    await refused(together(office, []), 'EntryCountOutOfRange', [0n])
+    const many = Array.from({ length: 97 }, () => entry())
+    await refused(together(office, many), 'EntryCountOutOfRange', [97n])
+    const most = Array.from({ length: 96 }, () => entry({ detail: longest }))
+    expect((await together(office, most)).status).toBe(1)
+  })
+})
+
 test('a bill is recomputed from the charges and the tariff’s versions, over a change of it', async () => {
   await approve(10_000_000n)
   for (const byteCount of [10, 20, 30, 40]) await record(verifier, entry({ byteCount }))

@@ -101,6 +101,8 @@ test('gas of each call is what docs/protocol/contracts.md says', async () => {
   for (const tag of ['a', 'b', 'c'])
     await chain.send(verifier, 'verificationLog', 'record', [entry(tag)])
   await measure(verifier, 'verificationLog', 'record', [entry('charged')], ', charged')
+  const many = Array.from({ length: 50 }, (_, i) => entry(`together ${i}`))
+  await measure(office, 'verificationLog', 'recordMany', [many], ' of 50, free')
 
   const call = INTERFACES.permissions.encodeFunctionData('setFlags', [holder.address, 3])
   const calls = [{ target: ADDRESSES.permissions, data: call }]

@@ -3,6 +3,9 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
+// Seconds; periods of free uses begin at multiples of it since 1970.
+uint64 constant TARIFF_PERIOD_SECONDS = 30 days;
+
 /// @title What a verification costs, by licence type and class of verifier.
 /// @notice Every change has a version, and what any version said can be read for ever.
 contract Tariff is AccessManaged {
@@ -25,8 +28,7 @@ contract Tariff is AccessManaged {
         uint32 freeUses;
     }
 
-    /// Periods of free uses begin at multiples of this, seconds since 1970.
-    uint64 public constant PERIOD = 30 days;
+    uint64 public constant PERIOD = TARIFF_PERIOD_SECONDS;
 
     event PriceSet(
         uint32 indexed version,

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IOrganisationView} from "./IOrganisationView.sol";
-import {Tariff} from "./Tariff.sol";
+import {TARIFF_PERIOD_SECONDS, Tariff} from "./Tariff.sol";
 
 /// @title Every verification of a licence: who, why, with what result, and what it cost.
 /// @notice Nothing here says whose licence it was: the commitment is blinded, and the tag is known to the
@@ -26,7 +26,21 @@ contract VerificationLog is AccessManaged {
         bytes detail;
     }
 
+    /// Who records, and what was looked up for it so far: a batch looks things up once.
+    struct Session {
+        bytes32 verifier;
+        uint8 verifierClass;
+        uint64 period;
+        /// Of the entry before, whose price is `price`; meaningless while `price.version` is 0.
+        bytes32 licenceType;
+        Tariff.Price price;
+        /// What all entries so far cost.
+        uint256 owed;
+    }
+
     uint256 public constant DETAIL_BYTES_MAX = 1024;
+    /// With the longest details, as many as a pool takes in one transaction (131,072 bytes).
+    uint256 public constant ENTRIES_MAX = 96;
 
     event VerificationRecorded(
         bytes32 indexed tag,
@@ -56,6 +70,7 @@ contract VerificationLog is AccessManaged {
     error TagUsed(bytes32 tag);
     error TagMissing();
     error DetailTooLong(uint256 length);
+    error EntryCountOutOfRange(uint256 count);
     /// @notice The verifier's account has too little credit, or has approved too little of it to this contract.
     error CreditInsufficient(bytes32 verifier, uint256 needed, uint256 available);
 
@@ -85,37 +100,24 @@ contract VerificationLog is AccessManaged {
     /// @notice Charges the sender's organisation and records one verification.
     /// @return index of the entry, from 0
     function record(Entry calldata entry) external returns (uint256 index) {
-        bytes32 verifier = organisations.organisationOf(msg.sender);
-        uint8 verifierClass = organisations.verifierClassOf(verifier);
-        if (verifier == 0 || verifierClass == 0) revert NotVerifier(msg.sender);
-        if (entry.purpose == 0) revert PurposeMissing();
-        if (entry.tag == 0) revert TagMissing();
-        if (_digests[entry.tag] != 0) revert TagUsed(entry.tag);
-        if (entry.detail.length > DETAIL_BYTES_MAX) revert DetailTooLong(entry.detail.length);
+        Session memory session = _open();
         index = _count++;
-        _digests[entry.tag] = keccak256(
-            abi.encode(
-                index,
-                verifier,
-                entry.licenceType,
-                entry.commitment,
-                entry.purpose,
-                entry.result,
-                uint64(block.timestamp),
-                keccak256(entry.detail)
-            )
-        );
-        emit VerificationRecorded(
-            entry.tag,
-            verifier,
-            index,
-            entry.licenceType,
-            entry.commitment,
-            entry.purpose,
-            entry.result,
-            entry.detail
-        );
-        _charge(verifier, verifierClass, index, entry.licenceType, entry.byteCount);
+        _record(session, entry, index);
+        _pay(session);
+    }
+
+    /// @notice As many calls of `record`, in this order: each entry has its own index, tag, charge and events.
+    /// What they cost together is paid in one transfer. One that is refused refuses all.
+    /// @param entries 1 to `ENTRIES_MAX`
+    /// @return first index; the others follow
+    function recordMany(Entry[] calldata entries) external returns (uint256 first) {
+        uint256 length = entries.length;
+        if (length == 0 || length > ENTRIES_MAX) revert EntryCountOutOfRange(length);
+        Session memory session = _open();
+        first = _count;
+        _count = first + length;
+        for (uint256 i = 0; i < length; i++) _record(session, entries[i], first + i);
+        _pay(session);
     }
 
     function setTreasury(address treasury_) external restricted {
@@ -157,25 +159,72 @@ contract VerificationLog is AccessManaged {
         return _uses[verifier][licenceType][period];
     }
 
-    function _charge(
-        bytes32 verifier,
-        uint8 verifierClass,
-        uint256 index,
-        bytes32 licenceType,
-        uint32 byteCount
-    ) private {
-        Tariff.Price memory price = tariff.priceOf(licenceType, verifierClass);
-        uint64 period = _period();
-        uint32 uses = _uses[verifier][licenceType][period]++;
-        uint256 amount = _amount(price, uses, byteCount);
-        emit Charged(
-            verifier, index, licenceType, verifierClass, price.version, period, uses + 1, byteCount, amount
+    function _open() private view returns (Session memory session) {
+        session.verifier = organisations.organisationOf(msg.sender);
+        session.verifierClass = organisations.verifierClassOf(session.verifier);
+        if (session.verifier == 0 || session.verifierClass == 0) revert NotVerifier(msg.sender);
+        session.period = _period();
+    }
+
+    function _record(Session memory session, Entry calldata entry, uint256 index) private {
+        if (entry.purpose == 0) revert PurposeMissing();
+        if (entry.tag == 0) revert TagMissing();
+        if (_digests[entry.tag] != 0) revert TagUsed(entry.tag);
+        if (entry.detail.length > DETAIL_BYTES_MAX) revert DetailTooLong(entry.detail.length);
+        _digests[entry.tag] = keccak256(
+            abi.encode(
+                index,
+                session.verifier,
+                entry.licenceType,
+                entry.commitment,
+                entry.purpose,
+                entry.result,
+                uint64(block.timestamp),
+                keccak256(entry.detail)
+            )
         );
-        if (amount == 0) return;
+        emit VerificationRecorded(
+            entry.tag,
+            session.verifier,
+            index,
+            entry.licenceType,
+            entry.commitment,
+            entry.purpose,
+            entry.result,
+            entry.detail
+        );
+        _charge(session, entry.licenceType, entry.byteCount, index);
+    }
+
+    function _charge(Session memory session, bytes32 licenceType, uint32 byteCount, uint256 index) private {
+        Tariff.Price memory price = session.price;
+        if (price.version == 0 || session.licenceType != licenceType) {
+            price = tariff.priceOf(licenceType, session.verifierClass);
+            session.licenceType = licenceType;
+            session.price = price;
+        }
+        uint32 uses = _uses[session.verifier][licenceType][session.period]++;
+        uint256 amount = _amount(price, uses, byteCount);
+        session.owed += amount;
+        emit Charged(
+            session.verifier,
+            index,
+            licenceType,
+            session.verifierClass,
+            price.version,
+            session.period,
+            uses + 1,
+            byteCount,
+            amount
+        );
+    }
+
+    function _pay(Session memory session) private {
+        if (session.owed == 0) return;
         uint256 available = _available(msg.sender);
-        if (available < amount) revert CreditInsufficient(verifier, amount, available);
+        if (available < session.owed) revert CreditInsufficient(session.verifier, session.owed, available);
         // Ours reverts where it does not pay, so the answer says nothing more.
-        credit.transferFrom(msg.sender, _treasury, amount);
+        credit.transferFrom(msg.sender, _treasury, session.owed);
     }
 
     function _available(address account) private view returns (uint256) {
@@ -190,7 +239,7 @@ contract VerificationLog is AccessManaged {
     }
 
     function _period() private view returns (uint64) {
-        return uint64(block.timestamp) / tariff.PERIOD();
+        return uint64(block.timestamp) / TARIFF_PERIOD_SECONDS;
     }
 
     function _setTreasury(address treasury_) private {

@@ -30,6 +30,10 @@ export const LICENCE_LIMITS = {
   validatorsMax: 255,
   /** Keys of a ring for subject tags. */
   subjectKeysMax: 64,
+  /** Verifications recorded by one transaction: `VerificationLog.ENTRIES_MAX`. */
+  recordsMax: 96,
+  /** Verifications that wait to be recorded. */
+  recordsWaitingMax: 10_000,
   /** Blocks of one question for events. */
   logBlocksMax: 5_000,
 } as const

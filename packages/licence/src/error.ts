@@ -42,6 +42,8 @@ export type LicenceErrorCode =
   | 'LICENCE_CHAIN_REFUSED'
   /** An answer of the node that does not fit its contract. */
   | 'LICENCE_CHAIN_ANSWER'
+  /** Too many verifications wait to be recorded. */
+  | 'LICENCE_RECORDER_FULL'
   /** Nobody answers where a node should be. */
   | 'LICENCE_NODE_UNREACHABLE'
   /** A file of the command line that cannot be read, or is not what it should be; `details.path`. */

@@ -34,6 +34,7 @@ export {
   type LicenceDirectory,
   type LicenceRecord,
 } from './chain/licences.ts'
+export { createRecorder, type Recorded, type Recorder } from './chain/recorder.ts'
 export {
   createIdentityDirectory,
   createIdentityOffice,
@@ -52,6 +53,8 @@ export {
   RESULTS,
   type Report,
   recordVerification,
+  recordVerifications,
+  type VerificationEntry,
   verifyOnline,
 } from './chain/verifier.ts'
 export { type CitizenNumber, citizenCheckDigit, parseCitizenNumber } from './citizen-number.ts'

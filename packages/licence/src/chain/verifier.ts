@@ -88,37 +88,59 @@ export async function quoteVerification(
   return { amount, available }
 }
 
+/** A verification to be recorded. */
+export interface VerificationEntry {
+  readonly shown: Presentation
+  readonly report: Report
+  readonly chainId: bigint
+  /** Code of the network for what it was for, not 0. */
+  readonly purpose: number
+  /** Of the data that the verifier got. */
+  readonly byteCount: number
+  /** Encrypted to the holder, at most 1,024 bytes. */
+  readonly detail?: Uint8Array
+}
+
 /**
  * Records a verification with its result, and pays for it.
- * @param entry.purpose code of the network for what it was for, not 0
- * @param entry.detail encrypted to the holder, at most 1,024 bytes
  * @throws LicenceError LICENCE_CHAIN_REFUSED: `CreditInsufficient`, `TagUsed`, `NotVerifier`
  */
 export async function recordVerification(
   chain: ChainWriter,
-  entry: {
-    readonly shown: Presentation
-    readonly report: Report
-    readonly chainId: bigint
-    readonly purpose: number
-    readonly byteCount: number
-    readonly detail?: Uint8Array
-  },
+  entry: VerificationEntry,
 ): Promise<Done & { readonly index: bigint }> {
+  const done = await chain.send('verificationLog', 'record', [entryOf(entry)])
+  return { ...done, index: eventNamed(done, 'VerificationRecorded').args.index }
+}
+
+/**
+ * Records several in one transaction, as `recordVerification` would one after another: each has its own
+ * index, charge and events. One that is refused refuses all; `createRecorder` finds out which.
+ * @param entries 1 to `LICENCE_LIMITS.recordsMax`
+ * @throws LicenceError as `recordVerification`, and `EntryCountOutOfRange`
+ */
+export async function recordVerifications(
+  chain: ChainWriter,
+  entries: readonly VerificationEntry[],
+): Promise<Done & { readonly indexes: readonly bigint[] }> {
+  const done = await chain.send('verificationLog', 'recordMany', [entries.map(entryOf)])
+  const recorded = done.events.filter(({ name }) => name === 'VerificationRecorded')
+  return { ...done, indexes: recorded.map(({ args }) => args.index) }
+}
+
+/** As the contract takes it. */
+function entryOf(entry: VerificationEntry): object {
   const { shown, report, chainId, purpose, byteCount, detail = new Uint8Array(0) } = entry
   const { seed, credential } = shown
-  const done = await chain.send('verificationLog', 'record', [
-    {
-      licenceType: encodeBytes32String(credential.typeCode),
-      commitment: commitmentOf({ seed, chainId, number: report.number ?? NO_LICENCE }),
-      tag: tagOf(seed),
-      purpose,
-      result: resultOf(report),
-      byteCount,
-      detail: hexlify(detail),
-    },
-  ])
-  return { ...done, index: eventNamed(done, 'VerificationRecorded').args.index }
+  return {
+    licenceType: encodeBytes32String(credential.typeCode),
+    commitment: commitmentOf({ seed, chainId, number: report.number ?? NO_LICENCE }),
+    tag: tagOf(seed),
+    purpose,
+    result: resultOf(report),
+    byteCount,
+    detail: hexlify(detail),
+  }
 }
 
 /** Stands in commitments for a licence that the chain does not have. */
