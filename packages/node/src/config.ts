@@ -6,7 +6,6 @@
 
 import type { Address } from '@vellum/evm'
 import {
-  CHAIN_NAME,
   GUARDED_NAMESPACES,
   isGuarded,
   isProxy,
@@ -25,7 +24,6 @@ import {
   optional,
   readSettings,
   section,
-  shown,
   text,
   whole,
   withDefault,
@@ -79,8 +77,6 @@ export interface NodeConfig {
     /** Addresses of further nodes that are let in; the chain's validators always are. */
     readonly members: readonly Address[]
   }
-  /** The chains of this process, of which `/` of the RPC server is the first. One, today. */
-  readonly chains: readonly ChainConfig[]
   readonly rpc: {
     readonly host: string
     /** TCP port; 0 lets the system choose. */
@@ -116,6 +112,8 @@ export interface NodeConfig {
   readonly votes: {
     /** Below this many validators no vote of this node makes the set smaller. */
     readonly validatorsMin: number
+    /** Vote against validators that are proven to contradict themselves, on any chain of this process. */
+    readonly evictEquivocators: boolean
   }
   readonly validator: {
     /** Keystore file of the key that seals blocks; undefined: the node makes none. */
@@ -134,6 +132,10 @@ export interface NodeConfig {
      */
     readonly recovery: number | undefined
   }
+  readonly relay: {
+    /** Whether this node carries messages between main and the side chains that it serves. */
+    readonly enabled: boolean
+  }
   /** For drills alone. */
   readonly test: {
     /** Milliseconds that this node's clock is ahead of the machine's. */
@@ -142,9 +144,17 @@ export interface NodeConfig {
   readonly logLevel: LogLevel
 }
 
+/** What differs for a side chain: `chain.json` in its folder. The rest is as the node has it. */
 export interface ChainConfig {
-  /** Served at `/chain/<name>`. */
-  readonly name: string
+  /** False: it was taken off; its data stay. */
+  readonly served: boolean
+  readonly state: Partial<NodeConfig['state']>
+  readonly blocks: Partial<NodeConfig['blocks']>
+  readonly network: {
+    /** Peers of this chain that are let in and called for ever, beside those of the node. */
+    readonly bootnodes: readonly string[]
+  }
+  readonly relay: Partial<NodeConfig['relay']>
 }
 
 export interface TlsConfig {
@@ -197,6 +207,31 @@ export function parseConfig(raw: unknown): NodeConfig {
   return readSettings(raw, CHECKED, 'the configuration')
 }
 
+/**
+ * Checks what `chain.json` of a side chain says.
+ * @throws NodeError NODE_CONFIG_INVALID as `parseConfig`
+ */
+export function parseChainConfig(raw: unknown): ChainConfig {
+  return readSettings(raw, CHAIN_CONFIG, 'chain.json')
+}
+
+/** The node's settings, for one of its side chains. @param dataDir the chain's folder */
+export function configOfChain(config: NodeConfig, chain: ChainConfig, dataDir: string): NodeConfig {
+  return {
+    ...config,
+    dataDir,
+    genesisFile: undefined,
+    state: laidOver(config.state, chain.state),
+    blocks: laidOver(config.blocks, chain.blocks),
+    relay: laidOver(config.relay, chain.relay),
+  }
+}
+
+function laidOver<T extends object>(base: T, over: Partial<T>): T {
+  const given = Object.entries(over).filter(([, value]) => value !== undefined)
+  return { ...base, ...(Object.fromEntries(given) as Partial<T>) }
+}
+
 const CHECKED: Field<NodeConfig> = (reader) => {
   const config = CONFIG(reader)
   if (config.rpc.tokenRequired && config.rpc.jwtSecretFile === undefined) {
@@ -205,19 +240,26 @@ const CHECKED: Field<NodeConfig> = (reader) => {
   return config
 }
 
+const RETAINED_BLOCKS = whole(64, 10_000_000)
+const PERIOD_MS = whole(0, HOUR_MS)
+const GATHER_MS = whole(0, 10_000)
+const HEARTBEAT_MS = whole(0, 24 * HOUR_MS)
+const BUILD_MS = whole(10, 60_000)
+const GAS_LIMIT = whole(5_000, Number.MAX_SAFE_INTEGER)
+
 const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   dataDir: text('data/dev'),
   genesisFile: optional(text()),
   state: section<NodeConfig['state']>({
     mode: optional(oneOf(STATE_MODES)),
-    retainedBlocks: withDefault(1_024, whole(64, 10_000_000)),
+    retainedBlocks: withDefault(1_024, RETAINED_BLOCKS),
   }),
   blocks: section<NodeConfig['blocks']>({
-    periodMs: withDefault(0, whole(0, HOUR_MS)),
-    gatherMs: withDefault(300, whole(0, 10_000)),
-    heartbeatMs: withDefault(60_000, whole(0, 24 * HOUR_MS)),
-    buildMs: withDefault(200, whole(10, 60_000)),
-    gasLimit: optional(whole(5_000, Number.MAX_SAFE_INTEGER)),
+    periodMs: withDefault(0, PERIOD_MS),
+    gatherMs: withDefault(300, GATHER_MS),
+    heartbeatMs: withDefault(60_000, HEARTBEAT_MS),
+    buildMs: withDefault(200, BUILD_MS),
+    gasLimit: optional(GAS_LIMIT),
   }),
   sync: section<NodeConfig['sync']>({
     mode: optional(oneOf(SYNC_MODES)),
@@ -234,7 +276,6 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     bootnodes: list(),
     members: addresses(),
   }),
-  chains: chains(),
   rpc: section<NodeConfig['rpc']>({
     host: text('127.0.0.1'),
     port: withDefault(8545, whole(0, 65_535)),
@@ -261,6 +302,7 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   }),
   votes: section<NodeConfig['votes']>({
     validatorsMin: withDefault(VALIDATORS_MIN, whole(1, 128)),
+    evictEquivocators: withDefault(true, flag()),
   }),
   validator: section<NodeConfig['validator']>({
     keystore: optional(text()),
@@ -271,10 +313,30 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   threads: section<NodeConfig['threads']>({
     recovery: optional(whole(0, 16)),
   }),
+  relay: section<NodeConfig['relay']>({
+    enabled: withDefault(false, flag()),
+  }),
   test: section<NodeConfig['test']>({
     clockOffsetMs: withDefault(0, whole(-24 * HOUR_MS, 24 * HOUR_MS)),
   }),
   logLevel: withDefault<LogLevel>('info', oneOf(LOG_LEVELS)),
+})
+
+const CHAIN_CONFIG: Field<ChainConfig> = section<ChainConfig>({
+  served: withDefault(true, flag()),
+  state: section<Partial<NodeConfig['state']>>({
+    mode: optional(oneOf(STATE_MODES)),
+    retainedBlocks: optional(RETAINED_BLOCKS),
+  }),
+  blocks: section<Partial<NodeConfig['blocks']>>({
+    periodMs: optional(PERIOD_MS),
+    gatherMs: optional(GATHER_MS),
+    heartbeatMs: optional(HEARTBEAT_MS),
+    buildMs: optional(BUILD_MS),
+    gasLimit: optional(GAS_LIMIT),
+  }),
+  network: section<ChainConfig['network']>({ bootnodes: list() }),
+  relay: section<Partial<NodeConfig['relay']>>({ enabled: optional(flag()) }),
 })
 
 function guardedMethods(): Field<readonly string[]> {
@@ -297,26 +359,4 @@ function limits<T extends { readonly [Name in keyof T]: number }>(defaults: T): 
     return [name, withDefault(value, whole(least, most))]
   })
   return section<T>(Object.fromEntries(fields))
-}
-
-function chains(): Field<readonly ChainConfig[]> {
-  const chain = section<ChainConfig>({ name: withDefault('main', chainName()) })
-  return ({ path, value, complaints }) => {
-    if (value === undefined) return [{ name: 'main' }]
-    if (Array.isArray(value) && value.length === 1) {
-      return value.map((each, i) => chain({ path: `${path}.${i}`, value: each, complaints }))
-    }
-    complaints.push(`${path} must be a list of one chain, not ${shown(value)}`)
-    return []
-  }
-}
-
-function chainName(): Field<string> {
-  return (reader) => {
-    const name = text()(reader)
-    if (name !== '' && !CHAIN_NAME.test(name)) {
-      reader.complaints.push(`${reader.path} must be 1 to 32 of a-z, 0-9 and -, not ${shown(name)}`)
-    }
-    return name
-  }
 }

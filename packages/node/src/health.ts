@@ -20,6 +20,8 @@ export interface Readiness {
   readonly ready: boolean
   /** Why it is not ready, in words; empty if it is. */
   readonly reasons: readonly string[]
+  /** The other chains of the process, by name: their trouble is not its own. */
+  readonly chains?: Readonly<Record<string, Readiness>>
 }
 
 /** So many blocks behind, answers are still worth having. */

@@ -2,6 +2,7 @@
  * Numbers for monitoring, in the text format of Prometheus (version 0.0.4). Counting is an addition
  * to a number; the text is put together when somebody asks for it.
  *
+ * Metrics of one chain among several carry its name: `scope`.
  * Label values are bounded: beyond `LABEL_VALUES_MAX` of a metric they are counted as `other`.
  */
 
@@ -20,6 +21,7 @@ export type Labelled<T> = (value: string) => T
 /** Values with their label; undefined where there is none just now. */
 export type Readings = Iterable<readonly [label: string, value: number | undefined]>
 
+/** Where metrics are registered. */
 export interface Metrics {
   counter(name: string, help: string): Counter
   counters(name: string, help: string, label: string): Labelled<Counter>
@@ -38,6 +40,18 @@ export interface Metrics {
     help: string,
     options: { readonly label: string; readonly buckets: readonly number[] },
   ): Labelled<Histogram>
+}
+
+/** Metrics of one of several things of a kind: all their lines carry its label. */
+export interface MetricsScope extends Metrics {
+  /** Its lines are shown no more. */
+  end(): void
+}
+
+/** All metrics of a process. */
+export interface MetricsRegistry extends Metrics {
+  /** @throws Error if there is one for this value already */
+  scope(label: string, value: string): MetricsScope
   /** Everything, as text. */
   text(): string
 }
@@ -50,75 +64,112 @@ export const STEP_SECONDS: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]
 
-/** One metric: its lines, apart from the two that explain it. */
+/** One metric: what explains it, and the lines of each scope. */
 interface Family {
-  readonly name: string
   readonly head: string
-  lines(): Iterable<string>
+  readonly lines: Map<string, () => Iterable<Line>>
 }
 
-export function createMetrics(): Metrics {
-  const families = new Map<string, Family>()
+/** The end of a name, labels of its own, and the number. */
+type Line = readonly [ending: string, labels: string, value: number]
 
-  function add(name: string, help: string, kind: string, lines: Family['lines']): void {
-    if (families.has(name)) throw new Error(`the metric ${name} is there already`)
+/** The scope of what belongs to the process as a whole. */
+const WHOLE = ''
+
+export function createMetrics(): MetricsRegistry {
+  const families = new Map<string, Family>()
+  const scopes = new Set<string>()
+
+  function add(
+    scope: string,
+    explained: { readonly name: string; readonly help: string; readonly kind: string },
+    lines: () => Iterable<Line>,
+  ): void {
+    const { name, help, kind } = explained
     const head = `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`
-    families.set(name, { name, head, lines })
+    const family = families.get(name) ?? { head, lines: new Map() }
+    if (family.lines.has(scope)) throw new Error(`the metric ${name} is there already`)
+    if (family.head !== head) throw new Error(`the metric ${name} is another one already`)
+    families.set(name, family)
+    family.lines.set(scope, lines)
+  }
+
+  function registryOf(scope: string): Metrics {
+    return {
+      counter: (name, help) => {
+        const cell = { value: 0 }
+        add(scope, { name, help, kind: 'counter' }, () => [['', '', cell.value]])
+        return counterOf(cell)
+      },
+      counters: (name, help, label) => {
+        const cells = createCells(() => ({ value: 0 }))
+        add(scope, { name, help, kind: 'counter' }, function* () {
+          for (const [value, cell] of cells.all) yield ['', pair(label, value), cell.value]
+        })
+        const counters = new Map<Cell, Counter>()
+        return (value) => {
+          const cell = cells.of(value)
+          const known = counters.get(cell) ?? counterOf(cell)
+          counters.set(cell, known)
+          return known
+        }
+      },
+      gauge: (name, help, read, kind = 'gauge') =>
+        add(scope, { name, help, kind }, () => {
+          const value = read()
+          return value === undefined ? [] : [['', '', value]]
+        }),
+      gauges: (name, help, label, read) =>
+        add(scope, { name, help, kind: 'gauge' }, function* () {
+          let count = 0
+          for (const [value, reading] of read()) {
+            if (reading === undefined) continue
+            if (count++ >= LABEL_VALUES_MAX) return
+            yield ['', pair(label, value), reading]
+          }
+        }),
+      histogram: (name, help, buckets) => {
+        const cell = distribution(buckets)
+        add(scope, { name, help, kind: 'histogram' }, () => distributionLines('', cell))
+        return cell
+      },
+      histograms: (name, help, { label, buckets }) => {
+        const cells = createCells(() => distribution(buckets))
+        add(scope, { name, help, kind: 'histogram' }, function* () {
+          for (const [value, cell] of cells.all) yield* distributionLines(pair(label, value), cell)
+        })
+        return cells.of
+      },
+    }
   }
 
   return {
-    counter: (name, help) => {
-      const cell = { value: 0 }
-      add(name, help, 'counter', () => [`${name} ${cell.value}\n`])
-      return counterOf(cell)
-    },
-    counters: (name, help, label) => {
-      const cells = createCells(() => ({ value: 0 }))
-      add(name, help, 'counter', function* () {
-        for (const [value, cell] of cells.all)
-          yield `${name}{${pair(label, value)}} ${cell.value}\n`
-      })
-      const counters = new Map<Cell, Counter>()
-      return (value) => {
-        const cell = cells.of(value)
-        const known = counters.get(cell) ?? counterOf(cell)
-        counters.set(cell, known)
-        return known
+    ...registryOf(WHOLE),
+    scope: (label, value) => {
+      const scope = pair(label, value)
+      if (scopes.has(scope)) throw new Error(`there are metrics of ${scope} already`)
+      scopes.add(scope)
+      return {
+        ...registryOf(scope),
+        end: () => {
+          scopes.delete(scope)
+          for (const [name, { lines }] of families) {
+            lines.delete(scope)
+            if (lines.size === 0) families.delete(name)
+          }
+        },
       }
-    },
-    gauge: (name, help, read, kind = 'gauge') =>
-      add(name, help, kind, () => {
-        const value = read()
-        return value === undefined ? [] : [`${name} ${shown(value)}\n`]
-      }),
-    gauges: (name, help, label, read) =>
-      add(name, help, 'gauge', function* () {
-        let count = 0
-        for (const [value, reading] of read()) {
-          if (reading === undefined) continue
-          if (count++ >= LABEL_VALUES_MAX) return
-          yield `${name}{${pair(label, value)}} ${shown(reading)}\n`
-        }
-      }),
-    histogram: (name, help, buckets) => {
-      const cell = distribution(buckets)
-      add(name, help, 'histogram', () => [distributionLines(name, '', cell)])
-      return cell
-    },
-    histograms: (name, help, { label, buckets }) => {
-      const cells = createCells(() => distribution(buckets))
-      add(name, help, 'histogram', function* () {
-        for (const [value, cell] of cells.all) {
-          yield distributionLines(name, pair(label, value), cell)
-        }
-      })
-      return cells.of
     },
     text: () => {
       let text = ''
-      for (const { head, lines } of families.values()) {
+      for (const [name, { head, lines }] of families) {
         text += head
-        for (const line of lines()) text += line
+        for (const [scope, linesOf] of lines) {
+          for (const [ending, own, value] of linesOf()) {
+            const labels = [scope, own].filter((each) => each !== '').join(',')
+            text += `${name}${ending}${labels === '' ? '' : `{${labels}}`} ${shown(value)}\n`
+          }
+        }
       }
       return text
     },
@@ -185,17 +236,17 @@ function distribution(buckets: readonly number[]): Distribution {
   return cell
 }
 
-function distributionLines(name: string, label: string, cell: Distribution): string {
+function* distributionLines(labels: string, cell: Distribution): Iterable<Line> {
   const { buckets, counts, sum, count } = cell
-  const comma = label === '' ? '' : `${label},`
-  let text = ''
+  const comma = labels === '' ? '' : `${labels},`
   let below = 0
   for (let i = 0; i < buckets.length; i++) {
     below += counts[i]!
-    text += `${name}_bucket{${comma}le="${buckets[i]}"} ${below}\n`
+    yield ['_bucket', `${comma}le="${buckets[i]}"`, below]
   }
-  const braces = label === '' ? '' : `{${label}}`
-  return `${text}${name}_bucket{${comma}le="+Inf"} ${count}\n${name}_sum${braces} ${shown(sum)}\n${name}_count${braces} ${count}\n`
+  yield ['_bucket', `${comma}le="+Inf"`, count]
+  yield ['_sum', labels, sum]
+  yield ['_count', labels, count]
 }
 
 function pair(label: string, value: string): string {

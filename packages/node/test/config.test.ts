@@ -1,6 +1,6 @@
 import { RPC_LIMITS, SERVER_LIMITS } from '@vellum/rpc'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../src/config.ts'
+import { configOfChain, parseChainConfig, parseConfig } from '../src/config.ts'
 
 describe('parseConfig', () => {
   it('fills an empty configuration with defaults, and freezes all of it', () => {
@@ -57,9 +57,35 @@ describe('parseConfig', () => {
     })
   })
 
-  it('takes one chain, by any name that a path can hold', () => {
-    expect(parseConfig({}).chains).toEqual([{ name: 'main' }])
-    expect(parseConfig({ chains: [{ name: 'side-1' }] }).chains).toEqual([{ name: 'side-1' }])
+  it('lays what a side chain says of itself over what the node has', () => {
+    const config = parseConfig({ blocks: { periodMs: 5, heartbeatMs: 7 }, genesisFile: 'g.json' })
+    const own = parseChainConfig({ blocks: { heartbeatMs: 0 }, state: { mode: 'pruned' } })
+    const { blocks, state, dataDir, genesisFile, rpc } = configOfChain(config, own, 'data/side')
+    expect(blocks).toEqual({ ...config.blocks, periodMs: 5, heartbeatMs: 0 })
+    expect(state).toEqual({ mode: 'pruned', retainedBlocks: 1_024 })
+    expect({ dataDir, genesisFile, rpc }).toEqual({
+      dataDir: 'data/side',
+      genesisFile: undefined,
+      rpc: config.rpc,
+    })
+  })
+
+  it('serves a side chain of which nothing is said as the node has it', () => {
+    const config = parseConfig({})
+    const own = parseChainConfig({})
+    expect(own.served).toBe(true)
+    expect(configOfChain(config, own, config.dataDir)).toEqual(config)
+  })
+
+  it.each([
+    [
+      { blocks: { periodMs: -1 } },
+      'blocks.periodMs must be a whole number from 0 to 3600000, not -1',
+    ],
+    [{ served: 'no' }, 'served must be true or false, not "no"'],
+    [{ rpc: {} }, 'rpc is not known; known here: served, state, blocks, network, relay'],
+  ])('refuses %j of a side chain', (wrong, complaint) => {
+    expect(errorOf(() => parseChainConfig(wrong)).split('\n  ')).toContain(complaint)
   })
 
   it.each([
@@ -81,8 +107,6 @@ describe('parseConfig', () => {
       'rpc.operatorMethods may hold admin, debug, testing and guarded methods, not "eth_call"',
     ],
     [{ rpc: { tls: { certificateFile: 'a' } } }, 'rpc.tls.keyFile must be text, not missing'],
-    [{ chains: [] }, 'chains must be a list of one chain, not []'],
-    [{ chains: [{ name: 'A/b' }] }, 'chains.0.name must be 1 to 32 of a-z, 0-9 and -, not "A/b"'],
   ])('refuses %j', (wrong, complaint) => {
     expect(errorOf(() => parseConfig(wrong)).split('\n  ')).toContain(complaint)
   })

@@ -49,6 +49,48 @@ describe('the text of metrics', () => {
     )
   })
 
+  it('has the lines of several chains under one head, and forgets a chain that ended', () => {
+    const metrics = createMetrics()
+    metrics.gauge('peers', 'Peers.', () => 1)
+    const main = metrics.scope('chain', 'main')
+    const side = metrics.scope('chain', 'a"b')
+    for (const [scope, height] of [
+      [main, 7],
+      [side, 8],
+    ] as const) {
+      scope.gauge('height', 'Height.', () => height)
+      scope.counters('errors_total', 'Errors.', 'code')('x').add(height)
+    }
+    side.histogram('seconds', 'Time.', [1]).observe(2)
+    expect(() => metrics.scope('chain', 'main')).toThrow('already')
+    expect(() => main.gauge('height', 'Height.', () => 1)).toThrow('already')
+    expect(metrics.text().split('\n')).toEqual([
+      '# HELP peers Peers.',
+      '# TYPE peers gauge',
+      'peers 1',
+      '# HELP height Height.',
+      '# TYPE height gauge',
+      'height{chain="main"} 7',
+      'height{chain="a\\"b"} 8',
+      '# HELP errors_total Errors.',
+      '# TYPE errors_total counter',
+      'errors_total{chain="main",code="x"} 7',
+      'errors_total{chain="a\\"b",code="x"} 8',
+      '# HELP seconds Time.',
+      '# TYPE seconds histogram',
+      'seconds_bucket{chain="a\\"b",le="1"} 0',
+      'seconds_bucket{chain="a\\"b",le="+Inf"} 1',
+      'seconds_sum{chain="a\\"b"} 2',
+      'seconds_count{chain="a\\"b"} 1',
+      '',
+    ])
+    side.end()
+    expect(metrics.text()).not.toContain('a\\"b')
+    expect(metrics.text()).not.toContain('seconds')
+    metrics.scope('chain', 'a"b').gauge('height', 'Height.', () => 9)
+    expect(metrics.text()).toContain('height{chain="a\\"b"} 9\n')
+  })
+
   it('has labels, escaped', () => {
     const metrics = createMetrics()
     metrics.counters('errors_total', 'Errors.', 'code')('a"b\\c\nd').add()

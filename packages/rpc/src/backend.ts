@@ -78,7 +78,44 @@ export interface AdminPort {
   node(): OwnFacts
   /** Those connected now. */
   peers(): readonly PeerFacts[]
+  /** The chains of the process; undefined where it has one for ever. */
+  readonly chains?: ChainsPort | undefined
 }
+
+/** The chains that a process serves: main, and side chains that come and go. */
+export interface ChainsPort {
+  all(): readonly ChainFacts[]
+  /** Serves a new chain, or one that lies in the directory. What is there afterwards survives any crash. */
+  add(chain: NewChain): Promise<Outcome<ChainFacts>>
+  /** Ends a chain. @param discard its data go, too */
+  remove(name: string, discard: boolean): Promise<Outcome<void>>
+}
+
+export interface NewChain {
+  readonly name: string
+  /** As a genesis file says it; undefined: the chain lies in the directory. */
+  readonly genesis: object | undefined
+  /** Where peers of this chain are, beside those of the node: multiaddrs with `/p2p/<id>`. */
+  readonly bootnodes: readonly string[]
+}
+
+export interface ChainFacts {
+  readonly name: string
+  /** `failed`: it could not be opened, or could not go on; `stopped`: it was removed, and its data stay. */
+  readonly state: 'serving' | 'failed' | 'stopped'
+  /** Why it failed. */
+  readonly reason: string | undefined
+  readonly chainId: bigint | undefined
+  readonly genesisHash: Hash | undefined
+  readonly height: number | undefined
+  /** Whether the node's key seals its blocks. */
+  readonly isValidator: boolean
+}
+
+/** What came of a wish; the reason is in words for the operator. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly reason: string }
 
 export interface OwnFacts {
   /** undefined: a node without peers. */

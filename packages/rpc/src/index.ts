@@ -10,11 +10,15 @@ export type {
   AdminPort,
   Backend,
   BlockFees,
+  ChainFacts,
   ChainReader,
+  ChainsPort,
   ConsensusPort,
   HeldData,
   Later,
+  NewChain,
   NodeFacts,
+  Outcome,
   PayloadPort,
   PoolContent,
   PoolPort,
@@ -34,7 +38,7 @@ export type {
 export { type AnsweredCall, createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 export { RpcError } from './error.ts'
 export { RPC_LIMITS, type RpcLimits } from './limits.ts'
-export { CHAIN_NAME, createRoutes, type ServedChain } from './routes.ts'
+export { CHAIN_NAME, createRoutes, type Routes, type ServedChain } from './routes.ts'
 export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
 export {
   type RpcServer,

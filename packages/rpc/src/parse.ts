@@ -24,6 +24,7 @@ export type BlockReference =
   | { readonly type: 'tag'; readonly tag: Tag }
   | { readonly type: 'hash'; readonly hash: Hash }
 
+const TEXT_CHARS_MAX = 1_024
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/
 const HASH = /^0x[0-9a-fA-F]{64}$/
 const QUANTITY = /^0x(?:0|[1-9a-fA-F][0-9a-fA-F]*)$/
@@ -98,6 +99,14 @@ export function parseIndex(value: unknown): number {
 
 export function parseBoolean(value: unknown): boolean {
   if (typeof value !== 'boolean') throw invalidParams('must be true or false')
+  return value
+}
+
+/** Any text that is not too long for a name or a place. */
+export function parseText(value: unknown): string {
+  if (typeof value !== 'string' || value.length > TEXT_CHARS_MAX) {
+    throw invalidParams(`must be text of at most ${TEXT_CHARS_MAX} characters`)
+  }
   return value
 }
 

@@ -1,4 +1,7 @@
-/** Many chains behind one server: `/` is the first one, `/chain/<name>` each of them. */
+/**
+ * Many chains behind one server: `/` is the first one, `/chain/<name>` each of them. Chains come and go
+ * while the server runs.
+ */
 
 import type { Dispatch } from './dispatch.ts'
 
@@ -11,21 +14,38 @@ export interface ServedChain {
 /** What a chain may be called. */
 export const CHAIN_NAME: RegExp = /^[a-z0-9-]{1,32}$/
 
-/**
- * Who answers at a path.
- * @param chains at least one, each with a name of its own
- * @returns undefined at paths where nothing is served
- */
-export function createRoutes(
-  chains: readonly ServedChain[],
-): (path: string) => Dispatch | undefined {
+export interface Routes {
+  /** Who answers at a path; undefined where nothing is served. */
+  at(path: string): Dispatch | undefined
+  /** @throws RangeError for a name that is none, or is served already */
+  add(chain: ServedChain): void
+  /**
+   * From now on its path leads nowhere; WebSockets at it end, so that nobody waits for news of it. What
+   * was asked before is answered.
+   */
+  remove(name: string): void
+}
+
+/** @param chains each with a name of its own; the first one is also `/` */
+export function createRoutes(chains: readonly ServedChain[]): Routes {
   const paths = new Map<string, Dispatch>()
-  for (const { name, dispatch } of chains) {
-    if (paths.size === 0) paths.set('/', dispatch)
-    const path = `/chain/${name}`
+
+  function add({ name, dispatch }: ServedChain): void {
+    const path = pathOf(name)
     if (!CHAIN_NAME.test(name)) throw new RangeError(`${name} is no name for a chain`)
     if (paths.has(path)) throw new RangeError(`two chains are called ${name}`)
+    if (paths.size === 0) paths.set('/', dispatch)
     paths.set(path, dispatch)
   }
-  return (path) => paths.get(path)
+
+  for (const chain of chains) add(chain)
+  return {
+    at: (path) => paths.get(path),
+    add,
+    remove: (name) => void paths.delete(pathOf(name)),
+  }
+}
+
+function pathOf(name: string): string {
+  return `/chain/${name}`
 }

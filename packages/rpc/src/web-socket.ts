@@ -71,7 +71,7 @@ function openWebSocket(
   webSocket: WebSocket,
   socket: Socket,
   address: string,
-  { dispatch, caller }: Upgrade,
+  { head, dispatch, caller }: Upgrade,
   setting: ServerSetting,
 ): Connection {
   const { limits } = setting
@@ -117,7 +117,13 @@ function openWebSocket(
     pingedMs = undefined
   }
 
+  /** The chain that this connection speaks to may be served no more. */
+  function isChainGone(): boolean {
+    return setting.route(head.path) !== dispatch
+  }
+
   function receive(body: Uint8Array): void {
+    if (isChainGone()) return stop()
     const answered: (() => void)[] = []
     const subscriber: Subscriber = { line, onAnswered: (callback) => void answered.push(callback) }
     if (budget?.hasLeft() === false) setting.onRefused('rate')
@@ -161,11 +167,19 @@ function openWebSocket(
     socket.write(textFrame(text))
   }
 
+  function stop(): void {
+    if (closingMs !== undefined) return
+    closingMs = setting.nowMs
+    webSocket.resume()
+    webSocket.close(GOING_AWAY)
+  }
+
   return {
     address,
     waitingSinceMs: () => (onClose.length > 0 || underWay > 0 ? undefined : askedMs),
     sweep() {
       const { nowMs } = setting
+      if (isChainGone()) stop()
       const left = webSocket.bufferedAmount
       if (left === 0 || left < unsent) stuckMs = nowMs
       unsent = left
@@ -182,12 +196,7 @@ function openWebSocket(
       }
       readOn()
     },
-    stop() {
-      if (closingMs !== undefined) return
-      closingMs = setting.nowMs
-      webSocket.resume()
-      webSocket.close(GOING_AWAY)
-    },
+    stop,
     destroy: () => webSocket.terminate(),
   }
 }

@@ -47,7 +47,7 @@ function allMethods(): Method[] {
   const whole: Required<Backend> = {
     ...backend,
     consensus: {} as ConsensusPort,
-    admin: {} as AdminPort,
+    admin: { chains: {} } as AdminPort,
     payloads: {} as PayloadPort,
     proveStatus: (index) => createStatusTree().prove(index),
   }

@@ -363,10 +363,11 @@ describe('server: many chains', () => {
     (name: string): Dispatch =>
     () =>
       `"${name}"`
-  const route = createRoutes([
+  const routes = createRoutes([
     { name: 'main', dispatch: answer('main') },
     { name: 'side-2', dispatch: answer('side-2') },
   ])
+  const route = routes.at
 
   it.each([
     ['/', 200, 'main'],

@@ -1,12 +1,17 @@
 /** What the node tells its operator of itself and its peers. */
 
-import type { AdminPort } from '@vellum/rpc'
+import type { AdminPort, ChainsPort } from '@vellum/rpc'
 import type { LocalNode } from './local-node.ts'
 import { systemClock } from './machine.ts'
 import { CLIENT_VERSION } from './version.ts'
 
-export function createAdminPort({ node, network, address }: LocalNode): AdminPort {
+/** @param chains of the process; undefined: it has one for ever */
+export function createAdminPort(
+  { node, network, address }: LocalNode,
+  chains: ChainsPort | undefined,
+): AdminPort {
   return {
+    chains,
     node: () => ({
       peerId: network?.peerId,
       name: CLIENT_VERSION,

@@ -63,8 +63,20 @@ export interface Libp2pHost {
   listenAddresses(): string[]
   /** Connections to peers of any chain. */
   connections(): readonly PeerConnection[]
-  /** A chain's view of this host; once for each chain. */
-  open(genesisHash: Hash): Transport
+  /**
+   * A chain's view of this host; once for each chain until it is closed.
+   * @param bootnodes locations with `/p2p/<id>`, beside those of the host: let in on this chain
+   * @throws NodeError NODE_CONFIG_INVALID for locations that are none
+   */
+  open(genesisHash: Hash, bootnodes?: readonly string[]): Transport
+  /** Ends the chain's sessions, and connections that only it wanted. Does nothing if it is not open. */
+  close(genesisHash: Hash): Promise<void>
+}
+
+interface HostedChain {
+  readonly network: ChainNetwork
+  readonly bootnodes: ReadonlySet<PeerAddress>
+  admitted: Set<PeerAddress>
 }
 
 export interface PeerConnection {
@@ -85,20 +97,32 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
   const bootnodes = options.bootnodes.map(parsePeerLocation)
   const fixed = new Set([...options.members, ...bootnodes.map(({ peer }) => peer)])
   fixed.delete(self)
-  const chains = new Map<Hash, { readonly network: ChainNetwork; admitted: Set<PeerAddress> }>()
+  const chains = new Map<Hash, HostedChain>()
   const standing = createPeerStanding(limits, clock)
   let starting: Promise<void> | undefined
   let isStopped = false
 
   function* allowed(): Iterable<PeerAddress> {
     yield* fixed
-    for (const { admitted } of chains.values()) yield* admitted
+    for (const { admitted, bootnodes } of chains.values()) {
+      yield* bootnodes
+      yield* admitted
+    }
   }
 
   function isAllowed(peer: PeerAddress): boolean {
     if (fixed.has(peer)) return true
-    for (const { admitted } of chains.values()) if (admitted.has(peer)) return true
+    for (const chain of chains.values()) if (isAllowedOn(chain, peer)) return true
     return false
+  }
+
+  function isAllowedOn(chain: HostedChain | undefined, peer: PeerAddress): boolean {
+    return chain?.admitted.has(peer) === true || chain?.bootnodes.has(peer) === true
+  }
+
+  function allowedChanged(): void {
+    links.onAllowedChanged()
+    for (const { network } of chains.values()) network.onAllowedChanged()
   }
 
   const libp2p: Libp2p = await createLibp2p({
@@ -191,18 +215,15 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
       connectionOf: links.connectionOf,
       peerOf: links.peerOf,
       linked: links.linked,
-      isAllowed: (peer) =>
-        fixed.has(peer) || (chains.get(genesisHash)?.admitted.has(peer) ?? false),
+      isAllowed: (peer) => fixed.has(peer) || isAllowedOn(chains.get(genesisHash), peer),
       isBanned: standing.isBanned,
       penalise: links.penalise,
       admit: (peers) => {
-        const chain = chains.get(genesisHash)!
+        const chain = chains.get(genesisHash)
+        if (chain === undefined) return
         chain.admitted = new Set(peers.slice(0, limits.admittedMax))
         chain.admitted.delete(self)
-        queueMicrotask(() => {
-          links.onAllowedChanged()
-          for (const { network } of chains.values()) network.onAllowedChanged()
-        })
+        queueMicrotask(allowedChanged)
       },
     }
   }
@@ -226,8 +247,10 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
         if (peer === undefined) return []
         return [{ peer, peerId: remotePeer.toString(), remote: remoteAddr.toString(), direction }]
       }),
-    open: (genesisHash) => {
+    open: (genesisHash, own = []) => {
       if (chains.has(genesisHash)) throw new Error(`the chain ${genesisHash} is open already`)
+      const locations = own.map(parsePeerLocation).filter(({ peer }) => peer !== self)
+      for (const location of locations) links.learn(location)
       const network = createChainNetwork(
         { genesisHash, limits },
         {
@@ -238,8 +261,19 @@ export async function createLibp2pHost(options: Libp2pHostOptions): Promise<Libp
           log: log.child(`network ${genesisHash.slice(0, 10)}`),
         },
       )
-      chains.set(genesisHash, { network, admitted: new Set() })
+      chains.set(genesisHash, {
+        network,
+        bootnodes: new Set(locations.map(({ peer }) => peer)),
+        admitted: new Set(),
+      })
       return network
+    },
+    close: async (genesisHash) => {
+      const chain = chains.get(genesisHash)
+      if (chain === undefined) return
+      await chain.network.stop()
+      chains.delete(genesisHash)
+      allowedChanged()
     },
   }
 }

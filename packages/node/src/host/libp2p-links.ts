@@ -67,6 +67,8 @@ export interface Links {
   /** Who is at the other end, if this connection is the link to it. */
   peerOf(connection: Connection): PeerAddress | undefined
   linked(): readonly PeerAddress[]
+  /** Where a peer can be found, as an operator wrote it: kept for ever. */
+  learn(location: PeerLocation): void
   /** Whoever is no longer allowed is cut off; who is new is called. */
   onAllowedChanged(): void
   /** Counts faults, and cuts the peer off in a turn of its own if it was one too many. */
@@ -350,6 +352,7 @@ export function createLinks(options: LinksOptions, ports: LinksPorts): Links {
     connectionOf: (peer) => links.get(peer)?.connection,
     peerOf: (connection) => linkOf(connection)?.peer,
     linked: () => [...links.keys()],
+    learn: book.addConfigured,
     onAllowedChanged: () => {
       for (const link of [...links.values()]) {
         if (!isAllowed(link.peer)) drop(link, 'it is no longer admitted')

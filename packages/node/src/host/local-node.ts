@@ -1,72 +1,84 @@
-/** A node over this machine's real disk, clock and network, without its RPC server. */
+/** One chain over this machine's real disk, clock and network, without the RPC server. */
 
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { crc32 } from 'node:zlib'
-import type { Address } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import { createStore, type Genesis, type Secp256k1 } from '@vellum/ledger'
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
 import { type GenesisFile, parseGenesisFile } from '../genesis-file.ts'
 import { createNode, type VellumNode } from '../node.ts'
-import type { Clock, HeadWitness, Logger } from '../ports.ts'
-import { signerOf } from '../sealing.ts'
+import type { HeadWitness, Logger } from '../ports.ts'
 import { type DataDirectory, genesisPath, openDataDirectory } from './data-directory.ts'
+import { genesisBlockOf } from './genesis-block.ts'
 import type { HeadFile } from './head-file.ts'
 import { collecting } from './heap.ts'
 import { createLateTransport } from './late-transport.ts'
-import { createLibp2pHost, type Libp2pHost, type Libp2pHostOptions } from './libp2p-host.ts'
-import { shiftedClock, systemTimers } from './machine.ts'
-import { loadNodeKey } from './node-key.ts'
-import { createObservation, type Observation } from './observation.ts'
+import type { Libp2pHost } from './libp2p-host.ts'
+import { systemTimers } from './machine.ts'
+import { type ChainObservation, MAIN_CHAIN, type Observation } from './observation.ts'
 import type { Progress } from './progress.ts'
-import { createRecoveryPool } from './recovery-pool.ts'
-import { loadSystemCrypto } from './system.ts'
-import { openVotes, type ValidatorVotes } from './validator-votes.ts'
+import { openSharedParts, type SharedParts } from './shared-parts.ts'
+import { openVotes, sideVotesPath, type ValidatorVotes, votesPathOf } from './validator-votes.ts'
 import { CLIENT_VERSION } from './version.ts'
 
+/** A chain as this process has it. */
 export interface LocalNode {
+  /** `main`, or the name of a side chain. */
+  readonly name: string
   readonly node: VellumNode
   readonly genesis: Genesis
+  /** Of the genesis block. */
+  readonly hash: Hash
+  readonly config: NodeConfig
   readonly directory: DataDirectory
   readonly crypto: Secp256k1
   /** Of the key that seals blocks; undefined: this node has none. */
   readonly address: Address | undefined
-  /** undefined: a node without peers. */
+  /** Of the process; undefined: a node without peers. */
   readonly network: Libp2pHost | undefined
+  /** Peers that speak this chain. */
+  readonly peers: () => readonly Address[]
   /** undefined: no validator's key, or no peers. */
   readonly votes: ValidatorVotes | undefined
   /** Blocks behind the head whose state is kept; undefined: all. */
   readonly retainedBlocks: number | undefined
+  /** Of the process. */
   readonly observation: Observation
+  readonly watch: ChainObservation
   /** Stops making blocks, finishes what is being written, frees the directory. */
   close(): Promise<void>
 }
 
-export interface LocalNodeOptions {
+/** What is opened. */
+export interface LocalChainOptions {
+  readonly name: string
+  /** The node's settings, with those of this chain laid over them. */
   readonly config: NodeConfig
   /** The directory's, if it was read already: a large one takes a second. */
-  readonly genesisFile?: GenesisFile
+  readonly genesisFile?: GenesisFile | undefined
+  /** Peers of this chain beside those of the node. */
+  readonly bootnodes?: readonly string[]
   readonly log: Logger
   readonly progress: Progress
-  /** Private key that seals blocks, 32 bytes; undefined: the node makes none. */
-  readonly validatorKey?: Uint8Array
   /** See `DataDirectoryOptions`. */
   readonly acceptHead?: boolean
-  /** Also open the network and the validator's votes; undefined: a node by itself. */
-  readonly peers?: {
-    /** Begin with no votes where they are lost, instead of abstaining. */
-    readonly acceptVoteLoss: boolean
-  }
+  /** Of main's vote file, for a side chain; see `sideVotesPath`. */
+  readonly mainVotes?: string | undefined
+  /** Begin with no votes where they are lost, instead of abstaining. */
+  readonly acceptVoteLoss?: boolean
+}
+
+export interface LocalNodeOptions extends Omit<LocalChainOptions, 'name'> {
+  /** Private key that seals blocks, 32 bytes; undefined: the node makes none. */
+  readonly validatorKey?: Uint8Array
 }
 
 /** How long the note of the head may lag behind on the disk itself; see `head-file.ts`. */
 const HEAD_SYNC_MS = 2_000
 /** Accounts of a genesis file written between two collections of garbage. */
 const COLLECTED_ACCOUNTS = 25_000
-/** One thread recovers 12,000 signatures a second, more than this one can execute. */
-const RECOVERY_THREADS_MAX = 2
 
 /**
  * The genesis of a data directory.
@@ -96,43 +108,66 @@ export function readGenesis(dataDir: string): GenesisFile {
   return parseGenesisFile(bytes, path)
 }
 
-/** Opens the directory's chain. @throws NodeError or LedgerError saying what is wrong and what to do */
+/**
+ * Opens the directory's chain by itself, without peers.
+ * @throws NodeError or LedgerError saying what is wrong and what to do
+ */
 export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNode> {
-  const { config, log, progress, validatorKey } = options
-  const { genesis, allocation } = options.genesisFile ?? readGenesis(config.dataDir)
-  const { crypto, fallbackReason } = loadSystemCrypto()
-  if (fallbackReason !== undefined) {
-    log.warn('signatures are computed in JavaScript, forty times slower', { fallbackReason })
+  const shared = await openSharedParts({ ...options, isNetworked: false })
+  try {
+    const local = await openLocalChain({ ...options, name: MAIN_CHAIN }, shared)
+    return {
+      ...local,
+      close: async () => {
+        await local.close()
+        await shared.close()
+      },
+    }
+  } catch (error) {
+    await shared.close()
+    throw error
   }
+}
+
+/** Opens the chain of a directory. @throws NodeError or LedgerError saying what is wrong and what to do */
+export async function openLocalChain(
+  options: LocalChainOptions,
+  shared: SharedParts,
+): Promise<LocalNode> {
+  const { name, config, log, progress } = options
+  const { crypto, clock, recovery, signer, network, observation } = shared
+  const genesisFile = options.genesisFile ?? readGenesis(config.dataDir)
+  const { genesis, allocation } = genesisFile
   const directory = await openDataDirectory(config.dataDir, {
     threads: Math.min(4, availableParallelism()),
     acceptHead: options.acceptHead ?? false,
-    onProgress: progress.bytes('verifying the database'),
+    onProgress: progress.bytes(`verifying the database of ${name}`),
   })
   const { disk } = directory
   const heads = witnessOf(directory.heads, options.acceptHead ?? false)
-  const workers =
-    config.threads.recovery ?? Math.min(RECOVERY_THREADS_MAX, availableParallelism() - 1)
-  const recovery = workers > 0 ? createRecoveryPool({ workers }) : undefined
-  const clock = shiftedClock(config.test.clockOffsetMs)
-  const observation = createObservation(clock)
+  const watch = observation.watch(name)
   let votes: ValidatorVotes | undefined
-  let network: Libp2pHost | undefined
+  let openedHash: Hash | undefined
+  const pathOfSide = async (main: string): Promise<string> => {
+    const stored = createStore(disk, crc32).meta()?.genesisHash
+    return sideVotesPath(main, stored ?? (await genesisBlockOf(genesisFile, crypto)).hash)
+  }
   const closePorts = async (): Promise<void> => {
-    await network?.stop()
-    await recovery?.stop()
+    if (openedHash !== undefined) await network?.close(openedHash)
     await votes?.close()
     await directory.close()
   }
   try {
-    const signer = validatorKey && signerOf(validatorKey, crypto)
-    const late = options.peers && createLateTransport()
-    if (options.peers !== undefined) {
-      votes =
-        signer && (await openVotes({ ...options.peers, config, validator: signer.address, log }))
-      const key = validatorKey ?? loadNodeKey(config.dataDir, crypto)
-      network = await createLibp2pHost({ ...config.network, key, ports: networkPorts(clock, log) })
+    if (network !== undefined && signer !== undefined) {
+      const main = votesPathOf(config, signer.address)
+      votes = await openVotes({
+        path: name === MAIN_CHAIN ? main : await pathOfSide(options.mainVotes ?? main),
+        validator: signer.address,
+        log,
+        acceptVoteLoss: options.acceptVoteLoss ?? false,
+      })
     }
+    const late = network && createLateTransport()
     const retainedBlocks = retainedBlocksOf(config, directory)
     const node = await createNode(
       {
@@ -144,7 +179,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         allocation: collecting(allocation, COLLECTED_ACCOUNTS),
         signer,
         clientVersion: CLIENT_VERSION,
-        validatorsMin: config.votes.validatorsMin,
+        ...config.votes,
       },
       {
         clock,
@@ -157,47 +192,46 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
         recovery,
         transport: late?.transport,
         votes: votes?.log,
-        ...observation.ports,
+        ...watch.ports,
       },
     )
-    observation.attach(
-      { node, signer, transport: late?.transport },
-      {
-        version: CLIENT_VERSION,
-        chainId: genesis.chainId,
-        signatures: fallbackReason === undefined ? 'native' : 'JavaScript',
-      },
-    )
+    const hash = node.chain.hashAt(node.chain.genesis.number)!
     if (network !== undefined) {
-      late?.provide(network.open(node.chain.hashAt(node.chain.genesis.number)!))
+      late?.provide(network.open(hash, options.bootnodes))
+      openedHash = hash
     }
+    watch.attach({ node, signer, transport: late?.transport }, genesis.chainId)
     const syncing = setInterval(() => directory.heads.sync(), HEAD_SYNC_MS)
     syncing.unref()
     return {
+      name,
       node,
       genesis,
+      hash,
+      config,
       directory,
       crypto,
       address: signer?.address,
       network,
+      peers: () => late?.transport.peers() ?? [],
       votes,
       retainedBlocks,
       observation,
+      watch,
       close: async () => {
         clearInterval(syncing)
-        observation.stop()
-        await node.stop()
-        await closePorts()
+        try {
+          await node.stop()
+        } finally {
+          await closePorts()
+        }
       },
     }
   } catch (error) {
+    watch.end((error as Error).message)
     await closePorts()
     throw error
   }
-}
-
-function networkPorts(clock: Clock, log: Logger): Libp2pHostOptions['ports'] {
-  return { clock, timers: systemTimers, random: { bytes: (size) => randomBytes(size) }, log }
 }
 
 /** The head file, or, where nothing is in it and that is accepted, one that says so. */

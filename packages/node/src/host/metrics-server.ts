@@ -15,7 +15,8 @@ export interface MetricsServerOptions {
   readonly metrics: () => string
   /** Why the node cannot go on; undefined while it can. */
   readonly failure: () => string | undefined
-  readonly readiness: () => Readiness
+  /** Of a chain, or of the process; undefined: there is no such chain. */
+  readonly readiness: (chain: string | undefined) => Readiness | undefined
 }
 
 export interface MetricsServer {
@@ -81,7 +82,8 @@ function answer(
     response.setHeader('allow', 'GET, HEAD')
     return send(405, 'text/plain', 'only GET is served here\n')
   }
-  switch (request.url?.split('?', 1)[0]) {
+  const path = request.url?.split('?', 1)[0] ?? ''
+  switch (path) {
     case '/metrics':
       return send(200, TEXT, options.metrics())
     case '/liveness': {
@@ -90,11 +92,17 @@ function answer(
         ? send(200, 'application/json', '{"alive":true}\n')
         : send(503, 'application/json', `${JSON.stringify({ alive: false, reason: failure })}\n`)
     }
-    case '/readiness': {
-      const found = options.readiness()
+    default: {
+      const asked = /^\/readiness(?:\/([^/]+))?$/.exec(path)
+      const found = asked === null ? undefined : options.readiness(asked[1])
+      if (found === undefined) {
+        return send(
+          404,
+          'text/plain',
+          'here are /metrics, /liveness, /readiness, /readiness/CHAIN\n',
+        )
+      }
       return send(found.ready ? 200 : 503, 'application/json', `${JSON.stringify(found)}\n`)
     }
-    default:
-      return send(404, 'text/plain', 'here are /metrics, /liveness and /readiness\n')
   }
 }

@@ -11,9 +11,12 @@ import { genesisPath } from './data-directory.ts'
 import { devAccountLines } from './dev-lines.ts'
 import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
 import { decryptKeystore } from './keystore.ts'
-import { type LocalNode, openLocalNode, readGenesis } from './local-node.ts'
+import { type LocalNode, openLocalChain, readGenesis } from './local-node.ts'
 import type { MetricsServer } from './metrics-server.ts'
-import { serveRpc } from './rpc-server.ts'
+import { MAIN_CHAIN } from './observation.ts'
+import { type ServedRpc, serveRpc } from './rpc-server.ts'
+import { createServedChains, type ServedChains } from './served-chains.ts'
+import { openSharedParts, type SharedParts } from './shared-parts.ts'
 import { loadSystemCrypto } from './system.ts'
 import { VERSION } from './version.ts'
 
@@ -44,29 +47,51 @@ export async function runNode(ports: NodePorts): Promise<number> {
   if (config.genesisFile !== undefined && !existsSync(genesisPath(config.dataDir))) {
     await copyGenesis(config.genesisFile, config.dataDir)
   }
-  const { local, isDev, openedMs } = await open(ports)
-  let server: RpcServer
+  const opened = await open(ports)
+  const { shared, local } = opened
+  const closeAll = async (): Promise<void> => {
+    try {
+      await local.close()
+    } finally {
+      await shared.close()
+    }
+  }
+  let rpc: ServedRpc
   let metrics: MetricsServer | undefined
+  const served = createServedChains({
+    main: local,
+    shared,
+    config,
+    acceptVoteLoss: ports.acceptVoteLoss,
+    log,
+    progress: ports.progress,
+    door: { open: (chain) => rpc.open(chain), close: (name) => rpc.close(name) },
+  })
   try {
-    metrics = await local.observation.serve(config.metrics, log.child('metrics'))
-    server = await serveRpc(local, config, log.child('rpc'))
+    metrics = await shared.observation.serve(config.metrics, log.child('metrics'))
+    rpc = await serveRpc({ main: local, chains: served, config, log: log.child('rpc') })
   } catch (error) {
     await metrics?.stop()
-    await local.close()
+    await closeAll()
     throw error
   }
   // Asked for before the banner says that the node is there to be stopped.
   const stopping = stopSignal()
+  const end = async (): Promise<void> => {
+    await rpc.server.stop()
+    await metrics?.stop()
+    await served.close()
+    await closeAll()
+  }
   try {
     await local.node.start()
+    await served.openAll()
   } catch (error) {
-    await server.stop()
-    await metrics?.stop()
-    await local.close()
+    await end()
     throw error
   }
-  const url = urlOf(config, server)
-  for (const line of banner(local, { config, url, isDev, openedMs })) ports.print(line)
+  const url = urlOf(config, rpc.server)
+  for (const line of banner(opened, served, { config, url })) ports.print(line)
 
   const ended = Promise.race([stopping, local.node.failed])
   const shown = ports.whenReady?.({ url, stopping: ended })
@@ -76,10 +101,8 @@ export async function runNode(ports: NodePorts): Promise<number> {
   else {
     log.error('the node cannot go on and stops', { reason: (failure as Error).message })
   }
-  await server.stop()
-  await metrics?.stop()
   try {
-    await local.close()
+    await end()
   } catch (error) {
     // After a failed disk, closing it may fail as well; the first failure is the news.
     if (failure === 'stop') throw error
@@ -88,22 +111,29 @@ export async function runNode(ports: NodePorts): Promise<number> {
   return 0
 }
 
+interface Opened {
+  readonly shared: SharedParts
+  readonly local: LocalNode
+  readonly isDev: boolean
+  readonly openedMs: number
+}
+
 /** Apart from `runNode`, which lives as long as the node: a genesis file may be large. */
-async function open(
-  ports: NodePorts,
-): Promise<{ local: LocalNode; isDev: boolean; openedMs: number }> {
-  const genesisFile = readGenesis(ports.config.dataDir)
+async function open(ports: NodePorts): Promise<Opened> {
+  const { config } = ports
+  const genesisFile = readGenesis(config.dataDir)
   const isDev = isDevChain(genesisFile.genesis)
   const validatorKey = isDev ? devValidatorKey() : await loadValidatorKey(ports)
   const startedAt = performance.now()
-  const { acceptVoteLoss, isNetworked } = ports
-  const local = await openLocalNode({
-    ...ports,
-    genesisFile,
-    ...(validatorKey && { validatorKey }),
-    ...((ports.config.network.enabled ?? isNetworked) && { peers: { acceptVoteLoss } }),
-  })
-  return { local, isDev, openedMs: Math.round(performance.now() - startedAt) }
+  const isNetworked = config.network.enabled ?? ports.isNetworked
+  const shared = await openSharedParts({ config, log: ports.log, validatorKey, isNetworked })
+  try {
+    const local = await openLocalChain({ ...ports, name: MAIN_CHAIN, genesisFile }, shared)
+    return { shared, local, isDev, openedMs: Math.round(performance.now() - startedAt) }
+  } catch (error) {
+    await shared.close()
+    throw error
+  }
 }
 
 /** Whose blocks are sealed by the public key. */
@@ -153,8 +183,6 @@ interface BannerFacts {
   readonly config: NodeConfig
   /** Of the RPC server. */
   readonly url: string
-  readonly isDev: boolean
-  readonly openedMs: number
 }
 
 function urlOf({ rpc }: NodeConfig, { address, port }: RpcServer): string {
@@ -162,8 +190,11 @@ function urlOf({ rpc }: NodeConfig, { address, port }: RpcServer): string {
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
-  const { config, url, isDev, openedMs } = facts
+function* banner(
+  { local, isDev, openedMs }: Opened,
+  served: ServedChains,
+  { config, url }: BannerFacts,
+): Generator<string> {
   const { chain } = local.node
   const { retainedBlocks } = local
   const states = retainedBlocks === undefined ? 'all kept (archive)' : `last ${retainedBlocks} kept`
@@ -180,10 +211,26 @@ function* banner(local: LocalNode, facts: BannerFacts): Generator<string> {
   yield `  data        ${resolve(config.dataDir)} (opened and verified in ${openedMs} ms)`
   yield `  states      ${states}`
   yield `  blocks      ${makesBlocks(local) ? `${rhythm}, ${idle}` : 'none made here'}`
+  yield* chainLines(served)
   yield `  signatures  ${local.crypto.backend === 'native' ? 'libsecp256k1' : 'JavaScript (slow)'}`
   yield ''
   if (isDev) yield* devAccountLines(url)
   yield 'Stop with Ctrl-C: what was acknowledged is on disk.'
+}
+
+/** The side chains, if there are any. */
+function* chainLines(served: ServedChains): Generator<string> {
+  const sides = served.all().filter(({ name }) => name !== MAIN_CHAIN)
+  for (const [i, { name, state, reason, chainId, height, isValidator }] of sides.entries()) {
+    const heading = i === 0 ? 'side chains' : ''
+    const what =
+      state === 'serving'
+        ? `chain id ${chainId}, block ${height}, ${isValidator ? 'validated here' : 'followed'}`
+        : state === 'failed'
+          ? `NOT SERVED: ${reason}`
+          : 'taken off; its data are kept'
+    yield `  ${heading.padEnd(11)} /chain/${name}  ${what}`
+  }
 }
 
 /** What this node is to its chain, and why it is no more than that. */

@@ -17,7 +17,6 @@ const GC_SECONDS: readonly number[] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1]
 
 export interface ProcessInfo {
   readonly version: string
-  readonly chainId: bigint
   /** Where signatures are computed. */
   readonly signatures: 'native' | 'JavaScript'
 }
@@ -85,9 +84,6 @@ export function registerProcessMetrics(metrics: Metrics): () => void {
 export function registerInfo(metrics: Metrics, info: ProcessInfo): void {
   metrics.gauges('vellum_build_info', 'The program; always 1.', 'version', () => [
     [info.version, 1],
-  ])
-  metrics.gauges('vellum_chain_info', 'The chain; always 1.', 'chain_id', () => [
-    [String(info.chainId), 1],
   ])
   metrics.gauges('vellum_signatures_info', 'What computes signatures; always 1.', 'backend', () => [
     [info.signatures, 1],

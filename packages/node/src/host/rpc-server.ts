@@ -3,8 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
+  type ChainsPort,
   createRoutes,
   createRpc,
+  type Dispatch,
   GUARDED_NAMESPACES,
   OPERATOR_METHODS,
   type RpcServer,
@@ -20,38 +22,36 @@ import type { LocalNode } from './local-node.ts'
 import { systemClock, systemTimers } from './machine.ts'
 import { createTokenReader, readTokenSecret } from './rpc-tokens.ts'
 
+export interface ServedRpc {
+  readonly server: RpcServer
+  /** Serves a side chain at `/chain/<name>`. */
+  open(chain: LocalNode): void
+  /** Ends that. */
+  close(name: string): void
+}
+
+export interface ServeRpcOptions {
+  /** Served at `/`, too. */
+  readonly main: LocalNode
+  /** For operators; undefined: there is main for ever. */
+  readonly chains: ChainsPort | undefined
+  readonly config: NodeConfig
+  readonly log: Logger
+}
+
 /** @throws NodeError NODE_PORT_TAKEN; NODE_FILE_INVALID for a certificate, key or secret */
-export async function serveRpc(
-  local: LocalNode,
-  config: NodeConfig,
-  log: Logger,
-): Promise<RpcServer> {
+export async function serveRpc(options: ServeRpcOptions): Promise<ServedRpc> {
+  const { main, config } = options
   const { rpc } = config
-  const { node, observation } = local
-  const dispatch = createRpc({
-    backend: { ...node.backend, admin: createAdminPort(local) },
-    ports: {
-      nowMs: () => systemClock.elapsed(),
-      nextTurn: () => new Promise((turn) => setImmediate(turn)),
-      onInternalError: (error, method) => {
-        const { message, stack } = error as Error
-        log.error('a method failed', { method, message, stack })
-      },
-      randomBytes: (size) => randomBytes(size),
-      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
-      onAnswered: observation.onAnswered,
-      onSubscriptions: observation.onSubscriptions,
-    },
-    limits: rpc.limits,
-    ...operatorRule(rpc),
-  })
+  const { observation } = main
+  const routes = createRoutes([{ name: main.name, dispatch: dispatchOf(main, options) }])
   const secret = rpc.jwtSecretFile === undefined ? undefined : readTokenSecret(rpc.jwtSecretFile)
   const tls = rpc.tls && readTls(rpc.tls)
   try {
     const server = await startServer({
       port: rpc.port,
       address: rpc.host,
-      route: createRoutes(config.chains.map(({ name }) => ({ name, dispatch }))),
+      route: routes.at,
       hosts: ['localhost', ...rpc.allowedHosts],
       origins: rpc.corsOrigins,
       webSockets: rpc.webSockets,
@@ -63,10 +63,35 @@ export async function serveRpc(
       limits: rpc.limits,
     })
     observation.attachRpc(server)
-    return server
+    return {
+      server,
+      open: (chain) => routes.add({ name: chain.name, dispatch: dispatchOf(chain, options) }),
+      close: routes.remove,
+    }
   } catch (cause) {
     throw startFailure(rpc, cause)
   }
+}
+
+function dispatchOf(chain: LocalNode, { chains, config, log }: ServeRpcOptions): Dispatch {
+  const { rpc } = config
+  return createRpc({
+    backend: { ...chain.node.backend, admin: createAdminPort(chain, chains) },
+    ports: {
+      nowMs: () => systemClock.elapsed(),
+      nextTurn: () => new Promise((turn) => setImmediate(turn)),
+      onInternalError: (error, method) => {
+        const { message, stack } = error as Error
+        log.error('a method failed', { chain: chain.name, method, message, stack })
+      },
+      randomBytes: (size) => randomBytes(size),
+      setTimer: (timeMs, callback) => systemTimers.after(timeMs, callback),
+      onAnswered: chain.observation.onAnswered,
+      onSubscriptions: chain.watch.onSubscriptions,
+    },
+    limits: rpc.limits,
+    ...operatorRule(rpc),
+  })
 }
 
 /** Guarded methods without a token: as configured, or for programs of this machine. */

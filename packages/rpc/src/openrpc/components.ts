@@ -417,6 +417,20 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     validator: orNull(ADDRESS),
     protocols: mapOf(ANYTHING),
   }),
+  ServedChain: objectOf({
+    name: TEXT,
+    path: TEXT,
+    state: oneWordOf('serving', 'failed', 'stopped'),
+    reason: orNull(TEXT),
+    chainId: orNull(QUANTITY),
+    genesis: orNull(HASH),
+    height: orNull(QUANTITY),
+    isValidator: BOOLEAN,
+  }),
+  NewChain: objectOf({ name: TEXT, genesis: { type: 'object' }, bootnodes: listOf(TEXT) }, [
+    'genesis',
+    'bootnodes',
+  ]),
   Peer: objectOf({
     id: TEXT,
     name: orNull(TEXT),

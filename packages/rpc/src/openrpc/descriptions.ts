@@ -279,6 +279,17 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   debug_getBadBlocks: of('None: blocks that are not valid are not kept.', [], listOf(ANYTHING)),
   admin_nodeInfo: of('The node for its operator.', [], ref('NodeInfo')),
   admin_peers: of('The peers that are connected.', [], listOf(ref('Peer'))),
+  admin_chains: of('The chains of the process, served or not.', [], listOf(ref('ServedChain'))),
+  admin_addChain: of(
+    'Serves a new side chain, or one that lies in the data directory.',
+    [wanted('chain', ref('NewChain'))],
+    ref('ServedChain'),
+  ),
+  admin_removeChain: of(
+    'Ends a side chain at this node; its data stay unless they are to be discarded.',
+    [wanted('name', TEXT), optional('discard', BOOLEAN)],
+    BOOLEAN,
+  ),
   testing_buildBlockV1: of(
     'A block on top of another, built and kept nowhere.',
     [
