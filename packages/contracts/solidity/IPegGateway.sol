@@ -42,6 +42,7 @@ interface IPegGateway is IERC7786GatewaySource {
     error AppUnknown(address app);
     error AppInvalid(address app);
     error ChannelNotOpen(uint64 chainId, ChannelStatus status);
+    error ChannelNotPaused(uint64 chainId, ChannelStatus status);
     error ChainInvalid(uint256 chainId);
     error RecipientInvalid(bytes recipient);
     error AttributeInvalid(bytes attribute);
@@ -55,7 +56,8 @@ interface IPegGateway is IERC7786GatewaySource {
     /// @notice This gateway has sent no such message.
     error MessageUnknown(bytes32 id);
     error OutcomeInvalid(Outcome outcome);
-    error ProofInvalid();
+    /// @notice The root of the counterpart's storage was not proven before in this transaction.
+    error AccountProofMissing(uint64 chainId, uint64 height);
     /// @notice The recipient would not get its gas in full.
     error GasInsufficient(uint256 available, uint256 needed);
     /// @notice The recipient returned something else than the selector of `receiveMessage`.
@@ -88,8 +90,13 @@ interface IPegGateway is IERC7786GatewaySource {
         bytes[] calldata storageProof
     ) external;
 
+    /// @notice Proves the root of this contract's storage on another chain, for what is proven under the same state root
+    /// later in this transaction.
+    function proveStorageRoot(uint64 chainId, uint64 height, bytes[] calldata accountProof) external;
+
     /// @notice Makes several calls, in order. One that fails is undone alone.
-    /// @param calls of `deliver`, `acknowledge`, and of the light client's `updateClient`, each with its selector
+    /// @param calls of `proveStorageRoot`, `deliver`, `acknowledge`, and of the light client's `updateClient`, each
+    /// with its selector
     function relay(bytes[] calldata calls) external;
 
     // Administration, by roles of the access manager.

@@ -10,12 +10,13 @@ enum ClientStatus {
     Closed
 }
 
-/// @param headerFields of a header of that chain, fixed by its fork: 15 to 23
+/// @param headerFields of a header of that chain, fixed by its fork: 20 (Cancun) to 23
 /// @param trustingPeriod seconds for which a header is good as a beginning, and a root as the root of a proof
 /// @param maxClockDrift seconds that a header may be ahead of this chain's time
 /// @param oldestHeight, latestHeight of the headers that are kept
-/// @param latestTimestamp seconds since 1970
-/// @param messageDomain hash of the chain's genesis block, if its validators sign with it; or 0
+/// @param latestTimestamp of that header, in seconds since 1970
+/// @param trustedSince time from which its age counts: its timestamp, or when governance gave it
+/// @param domain hash of the chain's genesis block: every header names it, and every vote is signed with it
 struct Client {
     ClientStatus status;
     uint8 headerFields;
@@ -24,23 +25,31 @@ struct Client {
     uint64 oldestHeight;
     uint64 latestHeight;
     uint64 latestTimestamp;
-    bytes32 messageDomain;
+    uint64 trustedSince;
+    bytes32 domain;
 }
 
 /// @param blockHash on-chain hash
-/// @param previousHeight, nextHeight of the kept header below and above; 0: none
+/// @param nextHeight of the kept header above; 0: none
 struct TrustedHeader {
     bytes32 blockHash;
     bytes32 stateRoot;
     uint64 timestamp;
-    uint64 previousHeight;
     uint64 nextHeight;
+}
+
+/// @notice What froze a client: a header that was accepted, and one that cannot be together with it.
+/// @param knownHash 0: nothing has
+struct Contradiction {
+    uint64 knownHeight;
+    bytes32 knownHash;
+    bytes32 contradictingHash;
 }
 
 /// @title What is known here of other chains, each sealed by its own validators.
 /// @notice docs/protocol/light-client.md has the rules.
 interface IQbftLightClient {
-    event ClientCreated(uint64 indexed chainId, uint64 height, bytes32 blockHash, bytes32 messageDomain);
+    event ClientCreated(uint64 indexed chainId, uint64 height, bytes32 blockHash, bytes32 domain);
     event ClientUpdated(uint64 indexed chainId, uint64 indexed height, bytes32 blockHash, bytes32 stateRoot);
     event ClientRevived(uint64 indexed chainId, uint64 height, bytes32 blockHash);
     event ClientFrozen(uint64 indexed chainId);
@@ -70,7 +79,6 @@ interface IQbftLightClient {
     error SealsInsufficient(uint256 found, uint256 needed);
     error TrustInsufficient(uint256 found, uint256 needed);
     error EvidenceInvalid();
-    error DomainMissing(uint64 chainId);
 
     // Anybody.
 
@@ -81,7 +89,9 @@ interface IQbftLightClient {
     function updateClient(uint64 chainId, uint64 trustedHeight, bytes calldata sealedHeader) external;
 
     /// @notice Freezes a client with two messages that contradict each other, of a validator of the set of a kept header.
-    /// @param firstPayload code (0x12 to 0x14) and RLP of what was signed
+    /// Once for each validator, height and round; for a frozen client, too.
+    /// @param firstPayload of a prepare or a commit: RLP([code, payload]), which is signed in the chain's domain
+    /// @param firstSignature r, s and v: 65 bytes
     function submitEquivocation(
         uint64 chainId,
         uint64 trustedHeight,
@@ -93,10 +103,12 @@ interface IQbftLightClient {
 
     // Administration, by roles of the access manager.
 
-    /// @param sealedHeader to begin with; that of the genesis block, or one with the seals of a quorum
+    /// @param domain hash of the chain's genesis block
+    /// @param sealedHeader to begin with: that of the genesis block, or one with the seals of a quorum
+    /// @param trustingPeriod seconds, an hour to a year; `maxClockDrift` seconds, up to an hour
     function createClient(
         uint64 chainId,
-        bytes32 messageDomain,
+        bytes32 domain,
         bytes calldata sealedHeader,
         uint64 trustingPeriod,
         uint64 maxClockDrift
@@ -123,4 +135,6 @@ interface IQbftLightClient {
 
     /// @return of that height, ascending
     function validatorsAt(uint64 chainId, uint64 height) external view returns (address[] memory);
+
+    function contradictionOf(uint64 chainId) external view returns (Contradiction memory);
 }
