@@ -27,7 +27,8 @@ describe('worlds with all faults mixed', () => {
 
   // What sweeps have found: a quorum's clocks ahead; an accomplice whose block nobody can read.
   test.for(['923', '666'])('seed %s, which failed once', async (seed) => {
-    expect((await runWorld(drawScenario(seed), seed)).violations).toEqual([])
+    const scenario = { ...drawScenario(seed), evictEquivocators: false }
+    expect((await runWorld(scenario, seed)).violations).toEqual([])
   })
 
   test('faults were there to be survived', () => {
@@ -93,6 +94,15 @@ describe('adversaries, as many as are tolerated', () => {
   test('whoever votes twice is proven to have', async () => {
     const outcome = await runWorld(catalogueScenario('double voter', 4, '1'), '1')
     expect(outcome.evidence).toBeGreaterThan(0)
+  })
+
+  test('whoever votes twice is voted out where that is wanted, and enough are left', async () => {
+    const scenario = { ...catalogueScenario('double voter', 5, '1'), evictEquivocators: true }
+    const [liar] = scenario.byzantine
+    const outcome = await runWorld(scenario, '1')
+    expect(outcome.violations).toEqual([])
+    expect(outcome.validators).toHaveLength(4)
+    expect(outcome.validators).not.toContain(liar!.node)
   })
 
   test('three of ten, all of different kinds', async () => {

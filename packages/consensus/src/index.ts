@@ -13,6 +13,14 @@ export {
   signRoundChange,
 } from './codec.ts'
 export { ConsensusError, type ConsensusErrorCode } from './error.ts'
+export {
+  type Contradiction,
+  decodeEvidence,
+  EVIDENCE_BYTES_MAX,
+  EVIDENCE_CODE,
+  encodeEvidence,
+  isContradiction,
+} from './evidence.ts'
 export { highestPrepared, isJustified, isRoundChangeProven } from './justification.ts'
 export {
   type Commit,

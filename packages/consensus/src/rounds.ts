@@ -2,6 +2,7 @@
 
 import type { Address } from '@vellum/evm'
 import { signProposal, signRoundChange } from './codec.ts'
+import { isSameClaim } from './evidence.ts'
 import { highestPrepared, isJustified, isRoundChangeProven } from './justification.ts'
 import type {
   Message,
@@ -9,7 +10,6 @@ import type {
   Proposal,
   ProposedBlock,
   RoundChange,
-  RoundChangePayload,
   Signed,
 } from './message.ts'
 import { inRound, proposedRound } from './proposed-block.ts'
@@ -328,8 +328,4 @@ function uponEarlyRoundChanges(turn: Turn): void {
 
 function roundChangesOf({ state }: Turn, round: number): RoundChange[] {
   return [...state.roundChanges.values()].filter(({ payload }) => payload.round === round)
-}
-
-function isSameClaim(a: RoundChangePayload, b: RoundChangePayload): boolean {
-  return a.prepared?.round === b.prepared?.round && a.prepared?.digest === b.prepared?.digest
 }

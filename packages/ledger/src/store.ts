@@ -59,6 +59,8 @@ export const KIND = {
   obsolete: 0x6f,
   /** number -> 64 leaves of the status tree. */
   statusLeaves: 0x75,
+  /** place in a ring -> two messages with which a validator contradicts itself. */
+  evidence: 0x65,
   /** Height of the snapshot that the chain goes on from, and whether what it replaced is removed. */
   snapshot: 0x70,
   /** How far a snapshot sync has come. */

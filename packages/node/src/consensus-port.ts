@@ -13,7 +13,7 @@ import type { Clock, Logger, Signer, Transport } from './ports.ts'
 import { verifyVote } from './vote-guard.ts'
 
 export interface ConsensusPortOptions {
-  readonly consensus: NodeConsensus
+  readonly consensus: Omit<NodeConsensus, 'eviction'>
   readonly scheme: QbftScheme
   readonly chain: Chain
   readonly pool: Pool
@@ -46,7 +46,7 @@ export function createConsensusPort(options: ConsensusPortOptions): ConsensusPor
       sync: progressOf(consensus.sync?.state()),
       pool: { ready: pool.readyCount, queued: pool.size - pool.readyCount },
       headTransactions: chain.block(head)?.transactions.length ?? 0,
-      evidence: consensus.evidence.length,
+      evidence: consensus.evidence.entries.length,
       votes: votes.pending(),
     }
   }

@@ -7,6 +7,7 @@ export {
 } from './dev-chain.ts'
 export { DEV_ORGANISATIONS, devContracts, devGenesis } from './dev-genesis.ts'
 export { NodeError, type NodeErrorCode, type NodeErrorDetails } from './error.ts'
+export type { Evidence, EvidenceBook } from './evidence-book.ts'
 export {
   type DataDirectory,
   type DataDirectoryOptions,
@@ -20,7 +21,6 @@ export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
 export { type NetworkGenesisOptions, networkGenesis } from './network-genesis.ts'
 export {
   createNode,
-  type Evidence,
   type NodeConsensus,
   type NodeOptions,
   type VellumNode,

@@ -81,7 +81,11 @@ export function registerNodeMetrics(metrics: Metrics, observed: ObservedNode): v
     'Changes of the set wanted here.',
     () => votes.pending().size,
   )
-  gauge('vellum_consensus_evidence', 'Contradictions kept in memory.', () => evidence.length)
+  gauge(
+    'vellum_consensus_evidence',
+    'Contradictions kept in memory.',
+    () => evidence.entries.length,
+  )
   metrics.gauges('vellum_validator_connected', '1 for those connected.', 'validator', () => {
     const connected = transport?.peers() ?? []
     return runner

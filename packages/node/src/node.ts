@@ -3,7 +3,7 @@
  * socket or clock; `host/` has the real ones.
  */
 
-import type { ConsensusSettings, Message, State } from '@vellum/consensus'
+import { type ConsensusSettings, encodeEvidence, recoveryIn, type State } from '@vellum/consensus'
 import type { Address } from '@vellum/evm'
 import {
   type Chain,
@@ -21,6 +21,8 @@ import { type NodeConfig, SNAPSHOT_DISTANCE } from './config.ts'
 import { createConsensusPort } from './consensus-port.ts'
 import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
+import { createEviction, type Eviction } from './eviction.ts'
+import { type EvidenceBook, openEvidenceBook } from './evidence-book.ts'
 import { createIntake } from './intake.ts'
 import { createLogIndexing } from './log-indexing.ts'
 import { createMembership } from './membership.ts'
@@ -28,7 +30,7 @@ import { createNetwork, type Network } from './network.ts'
 import { createOperatorVotes, type OperatorVotes } from './operator-votes.ts'
 import type { NodePorts, Signer } from './ports.ts'
 import { createRunner, type Runner } from './runner.ts'
-import { qbftSchemeOf } from './sealing.ts'
+import { messageDomainOf, qbftSchemeOf, recoverSeal } from './sealing.ts'
 import { createSenderSource } from './senders.ts'
 import { createSnapshotServer } from './snapshot-server.ts'
 import { createSnapshotSync } from './snapshot-sync.ts'
@@ -50,6 +52,8 @@ export interface NodeOptions {
   readonly sync?: NodeConfig['sync'] | undefined
   /** As web3_clientVersion answers it. */
   readonly clientVersion: string
+  /** Vote against validators that are proven to lie. Default false. */
+  readonly evictEquivocators?: boolean
   /** Below this many validators no vote of ours makes the set smaller. Default: `VALIDATORS_MIN`. */
   readonly validatorsMin?: number
 }
@@ -74,18 +78,11 @@ export interface NodeConsensus {
   readonly sync: Sync | undefined
   readonly network: Network | undefined
   readonly votes: OperatorVotes
-  /** Pairs of messages with which validators have contradicted themselves; the latest. */
-  readonly evidence: readonly Evidence[]
+  /** With which validators have contradicted themselves. */
+  readonly evidence: EvidenceBook
+  /** undefined where this node does not vote by itself. */
+  readonly eviction: Eviction | undefined
 }
-
-export interface Evidence {
-  readonly author: Address
-  readonly first: Message
-  readonly second: Message
-}
-
-/** Contradictions kept in memory. */
-const EVIDENCE_MAX = 256
 
 /**
  * Opens the chain (beginning it with its genesis block on an empty disk), compares its head with the
@@ -140,8 +137,11 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
   let consensus: NodeConsensus | undefined
   let consensusPort: ConsensusPort | undefined
   if (qbft !== undefined && genesis.qbft !== undefined) {
-    const evidence: Evidence[] = []
+    const store = createStore(disk, crc32)
+    const recover = recoveryIn(messageDomainOf(chain), recoverSeal(crypto))
+    const evidence = openEvidenceBook({ store, recover, log: log.child('evidence'), onFailure })
     const votes = createOperatorVotes(genesis.qbft.epochLength)
+    let eviction: Eviction | undefined
     let sync: Sync | undefined
     let network: Network | undefined
     const watch = createConsensusWatch(clock)
@@ -170,25 +170,12 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
           },
           advanced: (height) => {
             transport?.admit(membership.members(runner.state().validators))
+            eviction?.advanced()
             network?.advanced(height)
           },
           ahead: (peer, height) => sync?.tell({ type: 'peerHead', peer, height }),
           behind: (peer) => network?.remind(peer),
-          evidence: (first, second) => {
-            const { author, kind, payload } = first
-            const { height, round } = payload
-            const isKnown = evidence.some(
-              (each) =>
-                each.author === author &&
-                each.first.kind === kind &&
-                each.first.payload.height === height &&
-                each.first.payload.round === round,
-            )
-            if (isKnown) return
-            log.error('a validator contradicts itself', { author, kind, height, round })
-            if (evidence.length >= EVIDENCE_MAX) evidence.shift()
-            evidence.push({ author, first, second })
-          },
+          evidence: (first, second) => void evidence.add(first, second),
         },
       },
     )
@@ -215,7 +202,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
           { distance: options.sync?.snapshotDistance ?? SNAPSHOT_DISTANCE },
           {
             chain,
-            store: createStore(disk, crc32),
+            store,
             runner,
             sync,
             senders,
@@ -241,9 +228,9 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         onFailure,
       })
     }
-    consensus = { runner, sync, network, votes, evidence }
-    consensusPort = createConsensusPort({
-      consensus,
+    const core = { runner, sync, network, votes, evidence }
+    const port = createConsensusPort({
+      consensus: core,
       scheme: qbft,
       chain,
       pool,
@@ -255,6 +242,22 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       settings,
       validatorsMin: options.validatorsMin ?? VALIDATORS_MIN,
     })
+    if (options.evictEquivocators && signer !== undefined) {
+      eviction = createEviction({
+        validators: () => runner.state().validators,
+        propose: port.propose,
+        log: log.child('votes'),
+      })
+    }
+    evidence.onAdded((added) => {
+      const frame = encodeEvidence(added)
+      for (const peer of (frame && transport?.peers()) ?? []) {
+        transport!.send(peer, 'consensus', frame!)
+      }
+      eviction?.accuse(added.author, 'this chain')
+    })
+    consensus = { ...core, eviction }
+    consensusPort = port
   }
   const logIndexing = createLogIndexing({
     chain,
@@ -288,6 +291,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       await consensus?.network?.stop()
       await consensus?.sync?.stop()
       await consensus?.runner.stop()
+      await consensus?.evidence.settled()
       await logIndexing.stop()
       await chain.flush()
     },

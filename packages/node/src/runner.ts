@@ -11,9 +11,11 @@ import {
   CONSENSUS_LIMITS,
   ConsensusError,
   type ConsensusSettings,
+  decodeEvidence,
   decodeMessage,
   type Effect,
   type Env,
+  EVIDENCE_CODE,
   type Event,
   encodeMessage,
   initialState,
@@ -219,8 +221,26 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     isRunning = false
   }
 
+  /** Somebody else's proof that a validator lies. What is none is a lie of its bearer. */
+  function openEvidence({ from, bytes }: Letter): void {
+    try {
+      const { first, second } = decodeEvidence(bytes, recoverAuthor)
+      // A key that was a validator's, or never: what it says is nobody's business.
+      if (!state.validators.includes(first.author)) return
+      ports.observer.evidence(first, second)
+    } catch (error) {
+      if (!(error instanceof ConsensusError || error instanceof LedgerError)) throw error
+      transport?.penalise(from, error.message, 'severe')
+    }
+  }
+
   /** A peer's frame: what is old or far ahead costs a glance, what is nobody's costs its sender. */
-  function open({ from, bytes }: Letter): Promise<void> | undefined {
+  function open(letter: Letter): Promise<void> | undefined {
+    const { from, bytes } = letter
+    if (bytes[0] === EVIDENCE_CODE) {
+      openEvidence(letter)
+      return undefined
+    }
     let message: Message
     try {
       const { height, round } = outlineOf(bytes)

@@ -1,6 +1,11 @@
 /** Which rules seal a chain, by its genesis; and the signer of a key. */
 
-import { createQbftScheme, type MessageDomain, type QbftScheme } from '@vellum/consensus'
+import {
+  createQbftScheme,
+  type MessageDomain,
+  type QbftScheme,
+  type RecoverAuthor,
+} from '@vellum/consensus'
 import { bigIntToBytes, concatBytes, hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
@@ -34,8 +39,13 @@ export function qbftSchemeOf(genesis: Genesis, crypto: Secp256k1): QbftScheme | 
   }
   return createQbftScheme({
     config: genesis.qbft,
-    recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] ?? 2),
+    recover: recoverSeal(crypto),
   })
+}
+
+/** Who made a signature of 65 bytes: r, s, y parity. */
+export function recoverSeal(crypto: Secp256k1): RecoverAuthor {
+  return (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] ?? 2)
 }
 
 /** What the chain's messages are signed with, if its genesis asks for it. */

@@ -20,7 +20,7 @@ import { signerOf } from '../src/sealing.ts'
 
 export const { crypto } = loadSystemCrypto()
 
-const silent: Logger = {
+export const silent: Logger = {
   error: () => {},
   warn: () => {},
   info: () => {},

@@ -30,6 +30,7 @@ export function catalogueScenario(
     requestTimeoutSeconds: ROUND_SECONDS,
     heartbeatMs: 1_000,
     epochLength: 30_000,
+    evictEquivocators: false,
     crypto: 'cheap',
     voteLogs: 'on',
     transactionsPerSecond: 2,

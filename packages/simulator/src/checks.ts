@@ -66,6 +66,8 @@ export interface Checks {
   readonly violations: readonly Violation[]
   /** Highest block that an honest node holds. */
   readonly height: number
+  /** Of the block after the highest. */
+  validators(): readonly Address[]
   /** Rounds above 0 in which blocks were decided, summed. */
   readonly roundsLost: number
   /** Blocks that were decided in a later round than that of their maker: prepared, and carried on. */
@@ -297,6 +299,7 @@ export function createChecks(options: ChecksOptions): Checks {
 
   return {
     violations,
+    validators: () => tally.validatorsFor(height + 1) ?? [],
     get height() {
       return height
     },

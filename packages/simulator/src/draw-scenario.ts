@@ -55,6 +55,8 @@ export function drawScenario(seed: string): Scenario {
     requestTimeoutSeconds: 2 * blockPeriodSeconds,
     heartbeatMs: 1_000 * blockPeriodSeconds,
     epochLength: prng.split('epoch').pick([5, 10, 30_000]),
+    // Of four nobody is voted out.
+    evictEquivocators: validators > 4 && prng.split('eviction').pick([true, false]),
     crypto,
     voteLogs: 'on',
     transactionsPerSecond: prng.split('load').between(0, 3),

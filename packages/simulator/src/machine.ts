@@ -44,6 +44,7 @@ export interface MachineOptions {
   readonly signer: Signer
   readonly genesis: Genesis
   readonly heartbeatMs: number
+  readonly evictEquivocators: boolean
   readonly behaviours: readonly Behaviour[]
 }
 
@@ -97,6 +98,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
         genesis,
         signer,
         clientVersion: 'simulated',
+        evictEquivocators: options.evictEquivocators,
       },
       {
         clock,

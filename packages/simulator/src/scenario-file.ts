@@ -62,6 +62,7 @@ const SCENARIO: Read<Scenario> = object<Scenario>({
   requestTimeoutSeconds: withDefault(2, whole(1, 3_600)),
   heartbeatMs: withDefault(1_000, whole(0, 86_400_000)),
   epochLength: withDefault(30_000, whole(1, 1_000_000)),
+  evictEquivocators: withDefault(false, flag),
   crypto: withDefault('cheap', oneOf(['cheap', 'real'])),
   voteLogs: withDefault('on', oneOf(['on', 'off'])),
   transactionsPerSecond: withDefault(1, number(0, 1_000)),

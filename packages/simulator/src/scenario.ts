@@ -24,6 +24,8 @@ export interface Scenario {
   readonly heartbeatMs: number
   /** Blocks after which votes are forgotten. */
   readonly epochLength: number
+  /** Whether honest nodes vote against whoever is proven to lie. */
+  readonly evictEquivocators: boolean
   readonly crypto: 'cheap' | 'real'
   /** `off`: votes are forgotten at every restart. For controls: such chains may fork. */
   readonly voteLogs: 'on' | 'off'

@@ -63,6 +63,8 @@ export interface Outcome {
   readonly intervals: readonly number[]
   /** Proofs of lies that honest nodes hold at the end. */
   readonly evidence: number
+  /** Validators of the last block that is decided, by place in the world. */
+  readonly validators: readonly NodeIndex[]
 }
 
 export interface World {
@@ -123,6 +125,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
         signer: signerOf(key, crypto),
         genesis,
         heartbeatMs: scenario.heartbeatMs,
+        evictEquivocators: scenario.evictEquivocators,
         behaviours: behavioursOf(index),
       },
       {
@@ -253,7 +256,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
     }
     const heights = machines.map(headOf)
     const evidence = honest.reduce(
-      (sum, { node }) => sum + (node?.consensus?.evidence.length ?? 0),
+      (sum, { node }) => sum + (node?.consensus?.evidence.entries.length ?? 0),
       0,
     )
     for (const machine of machines) machine.kill()
@@ -276,6 +279,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       heights,
       intervals,
       evidence,
+      validators: checks.validators().map((address) => everybody.indexOf(address)),
     }
   }
 
