@@ -104,7 +104,17 @@ export function decodeMessage(frame: Uint8Array, recover: RecoverAuthor): Messag
 
 /** What an author signs, 32 bytes. */
 export function messageHash(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
-  return keccak256(encodeRlpList([Uint8Array.of(MESSAGE_CODE[kind]), encodedPayload]))
+  return keccak256(contentOf(kind, encodedPayload))
+}
+
+/** What the author of a vote has signed the hash of: RLP([code, payload]). */
+export function signedContent(vote: Prepare | Commit): Uint8Array {
+  const payload = vote.kind === 'prepare' ? encodePrepare(vote.payload) : encodeCommit(vote.payload)
+  return contentOf(vote.kind, payload)
+}
+
+function contentOf(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
+  return encodeRlpList([Uint8Array.of(MESSAGE_CODE[kind]), encodedPayload])
 }
 
 export function signPrepare(payload: PreparePayload, author: Address, sign: SignHash): Prepare {

@@ -8,6 +8,7 @@ export {
   type RecoverAuthor,
   type SignHash,
   signCommit,
+  signedContent,
   signPrepare,
   signProposal,
   signRoundChange,

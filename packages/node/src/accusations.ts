@@ -6,7 +6,8 @@
 
 import { ADDRESSES } from '@vellum/contracts/addresses'
 import { type Address, type Hash, keccak256Hex } from '@vellum/evm'
-import type { Chain, Receipt } from '@vellum/ledger'
+import type { Receipt } from '@vellum/ledger'
+import type { VellumNode } from './node.ts'
 
 export interface Accusation {
   readonly validator: Address
@@ -30,12 +31,47 @@ export function* accusationsIn(receipts: readonly Receipt[]): Iterable<Accusatio
   }
 }
 
-/** Hears of accusations from the next block on. Returns the way to stop. */
-export function watchAccusations(
-  chain: Pick<Chain, 'onHead'>,
-  onAccused: (accusation: Accusation) => void,
-): () => void {
-  return chain.onHead(({ receipts }) => {
-    for (const accusation of accusationsIn(receipts)) onAccused(accusation)
-  })
+/** A chain of this process. */
+interface AccusingChain {
+  readonly node: Pick<VellumNode, 'chain' | 'consensus'>
+}
+
+/** The chains of a process, which come and go. */
+export interface AccusingChains<Each extends AccusingChain> {
+  chains(): readonly Each[]
+  onAdded(listener: (chain: Each) => void): () => void
+  onRemoved(listener: (chain: Each) => void): () => void
+}
+
+/**
+ * From the next blocks on, whoever is accused on one chain is voted against on all that it validates.
+ * @returns the way to stop
+ */
+export function evictAccused<Each extends AccusingChain>(served: AccusingChains<Each>): () => void {
+  const watched = new Map<VellumNode['chain'], () => void>()
+
+  function accuse({ validator, chainId }: Accusation): void {
+    for (const { node } of served.chains()) {
+      node.consensus?.eviction?.accuse(validator, `chain ${chainId}`)
+    }
+  }
+
+  function watch({ node: { chain } }: Each): void {
+    const forget = chain.onHead(({ receipts }) => {
+      for (const accusation of accusationsIn(receipts)) accuse(accusation)
+    })
+    watched.set(chain, forget)
+  }
+
+  for (const each of served.chains()) watch(each)
+  const forgets = [
+    served.onAdded(watch),
+    served.onRemoved(({ node: { chain } }) => {
+      watched.get(chain)?.()
+      watched.delete(chain)
+    }),
+  ]
+  return () => {
+    for (const forget of [...forgets, ...watched.values()]) forget()
+  }
 }

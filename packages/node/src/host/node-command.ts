@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { addressOfPublicKey, decodeExtraData, type Genesis } from '@vellum/ledger'
 import type { RpcServer } from '@vellum/rpc'
+import { evictAccused } from '../accusations.ts'
 import type { NodeConfig } from '../config.ts'
 import { DEV_CHAIN_ID, devValidatorKey } from '../dev-chain.ts'
 import { type CommandPorts, copyGenesis } from './chain-commands.ts'
@@ -67,6 +68,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
     progress: ports.progress,
     door: { open: (chain) => rpc.open(chain), close: (name) => rpc.close(name) },
   })
+  evictAccused(served)
   try {
     metrics = await shared.observation.serve(config.metrics, log.child('metrics'))
     rpc = await serveRpc({ main: local, chains: served, config, log: log.child('rpc') })
