@@ -17,7 +17,9 @@ interface IIdentityView {
     function identityOwner(address identity) external view returns (address owner);
 }
 
-/// @notice Told when the status of an identity changed.
+/// @notice Told of what changes about identities.
 interface IIdentityListener {
     function identityChanged(address identity) external;
+
+    function identityKeyChanged(address identity) external;
 }

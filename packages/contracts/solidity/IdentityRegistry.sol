@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IIdentityListener, IdentityStatus, IIdentityView} from "./IIdentityView.sol";
 import {IOrganisationView} from "./IOrganisationView.sol";
 import {IdentityTypes} from "./IdentityTypes.sol";
+import {TriedCall} from "./TriedCall.sol";
 
 /// @title Digital identities, each signed by a registrar and countersigned by its holder.
 /// @notice An identity is named by the address of its first key for ever. Its key may change: the address
@@ -297,7 +298,7 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
         _setRules(filingRequired_, objectionSeconds_);
     }
 
-    /// @param listener_ told of each change of status; 0: nobody
+    /// @param listener_ told of each change of status and of key; 0: nobody
     function setListener(IIdentityListener listener_) external restricted {
         _setListener(listener_);
     }
@@ -425,6 +426,7 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
         emit KeyChanged(name, account);
         _announceOwner(name, account);
         _announceKey(name, x, y, type(uint64).max);
+        _tellKey(name);
     }
 
     function _closeKey(address name, Record storage r) private {
@@ -500,8 +502,20 @@ contract IdentityRegistry is IIdentityView, IdentityTypes, EIP712, AccessManaged
     /// A listener that fails must not keep an identity in force.
     function _tell(address name) private {
         if (address(_listener) == address(0)) return;
+        uint256 gasBefore = gasleft();
         try _listener.identityChanged(name) {}
-        catch {
+        catch (bytes memory reason) {
+            TriedCall.checkFailure(gasBefore, reason);
+            emit ListenerFailed(name);
+        }
+    }
+
+    function _tellKey(address name) private {
+        if (address(_listener) == address(0)) return;
+        uint256 gasBefore = gasleft();
+        try _listener.identityKeyChanged(name) {}
+        catch (bytes memory reason) {
+            TriedCall.checkFailure(gasBefore, reason);
             emit ListenerFailed(name);
         }
     }

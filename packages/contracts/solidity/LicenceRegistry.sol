@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IIdentityListener, IdentityStatus, IIdentityView} from "./IIdentityView.sol";
+import {ILicenceListener} from "./ILicenceListener.sol";
 import {IOrganisationView} from "./IOrganisationView.sol";
 import {LicenceToken} from "./LicenceToken.sol";
 
@@ -14,7 +15,7 @@ import {LicenceToken} from "./LicenceToken.sol";
 /// @dev Slots are listed in docs/protocol/contracts.md.
 contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManaged {
     /// Licences of one holder in force or suspended at one time: what a change of the identity goes through.
-    uint256 public constant HOLDER_LICENCES_MAX = 256;
+    uint256 public constant HOLDER_LICENCES_MAX = 128;
     /// A version has three digits.
     uint32 public constant VERSION_MAX = 999;
     /// Bytes that locate a ciphertext kept elsewhere.
@@ -42,6 +43,8 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
 
     IOrganisationView public immutable organisations;
     IIdentityView public immutable identities;
+    /// Tells the main chain, on a side chain; 0: this is no side chain.
+    ILicenceListener public immutable peg;
 
     Licence[] private _licences;
     /// Number of the licence that has an identifier, plus 1.
@@ -56,10 +59,12 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         address authority_,
         IOrganisationView organisations_,
         IIdentityView identities_,
+        ILicenceListener peg_,
         uint256 ciphertextLimit_
     ) EIP712("Vellum Licences", "1") AccessManaged(authority_) {
         organisations = organisations_;
         identities = identities_;
+        peg = peg_;
         _setCiphertextLimit(ciphertextLimit_);
     }
 
@@ -83,7 +88,9 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         l.issuedAt = uint64(block.timestamp);
         l.status = Status.Offered;
         l.acceptBy = offer.acceptBy;
-        number = _add(l, ISSUE, offer.payload);
+        number = _add(l, ISSUE);
+        _announcePayload(number, offer.payload);
+        _tell(number);
     }
 
     /// @notice A successor takes effect as the predecessor lapses.
@@ -131,15 +138,23 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         _end(number, l, Status.Rescinded, reason, l.issuedAt);
     }
 
-    /// @notice Gives the licence to another chain; the peg carries it.
+    /// @notice Announces the ciphertext of a licence again, or where it is now: after it came from another chain, or
+    /// was moved to another store.
+    function supplyPayload(uint256 number, Payload calldata payload) external {
+        _issued(number);
+        _announcePayload(number, payload);
+    }
+
+    /// @notice Gives the licence to another chain. The peg carries it there, or brings it back.
     function transferOut(uint256 number, uint64 destination) external {
         Licence storage l = _issued(number);
         if (destination == 0 || destination == block.chainid) revert DestinationInvalid(destination);
         _expectInForce(number, l);
         l.destination = destination;
         _leave(number, l);
-        _move(number, l, Status.TransferredOut, END, 0);
+        _set(number, l, Status.TransferredOut, END, 0);
         emit TransferredOut(number, destination);
+        if (address(peg) != address(0)) peg.licenceTransferred(number);
     }
 
     // The holder.
@@ -178,10 +193,13 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
 
     // The peg, and identities.
 
-    /// @notice Takes in a licence that another chain gave away.
-    function transferIn(Arrival calldata arrival) external restricted returns (uint256 number) {
+    /// @notice Takes in a licence that another chain gave away. By the peg; where there is none, by governance.
+    function transferIn(Arrival calldata arrival) external returns (uint256 number) {
+        _onlyPeg();
         if (arrival.validFrom >= arrival.validUntil) revert PeriodInvalid(arrival.validFrom, arrival.validUntil);
-        if (identities.statusOf(arrival.holder) == IdentityStatus.None) revert IdentityNotActive(arrival.holder);
+        if (identities.statusOf(arrival.holder) != IdentityStatus.Active) revert IdentityNotActive(arrival.holder);
+        bool accredited = organisations.isAccredited(arrival.issuer, arrival.licenceType, arrival.issuedAt);
+        if (!accredited) revert NotAccredited(arrival.issuer, arrival.licenceType);
         Licence memory l;
         l.identifier = arrival.identifier;
         l.content = arrival.content;
@@ -193,14 +211,15 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         l.version = arrival.version;
         l.issuedAt = arrival.issuedAt;
         l.status = Status.InForce;
-        l.mark = _markOf(arrival.holder);
-        number = _add(l, TRANSFER_IN, arrival.payload);
+        number = _add(l, TRANSFER_IN);
         _join(number, _licences[number]);
         emit TransferredIn(number, arrival.originChain, arrival.originNumber);
+        _tell(number);
     }
 
-    /// @notice The other chain did not take it.
-    function cancelTransferOut(uint256 number) external restricted {
+    /// @notice The other chain did not take it. By the same as `transferIn`.
+    function cancelTransferOut(uint256 number) external {
+        _onlyPeg();
         Licence storage l = _known(number);
         _expect(number, l, Status.TransferredOut);
         // It may have come back under another number.
@@ -217,6 +236,8 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
     function identityChanged(address identity) external {
         Status mark = _markOf(identity);
         uint64[] storage held = _held[identity];
+        uint64[] memory marked = new uint64[](held.length);
+        uint256 count = 0;
         for (uint256 i = held.length; i > 0; i--) {
             uint256 number = held[i - 1];
             Licence storage l = _licences[number];
@@ -229,8 +250,19 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
             if (mark == Status.Cancelled) _leave(number, l);
             l.statusTime = uint64(block.timestamp);
             _announce(number, l, IDENTITY);
+            marked[count++] = uint64(number);
         }
+        if (count == 0 || address(peg) == address(0)) return;
+        // It only gets shorter.
+        assembly ("memory-safe") {
+            mstore(marked, count)
+        }
+        peg.licencesMarked(identity, mark, marked);
     }
+
+    /// @inheritdoc IIdentityListener
+    /// @dev A licence is its identity's, whatever key that has.
+    function identityKeyChanged(address identity) external {}
 
     /// @param limit bytes of ciphertext that may stand on chain; longer ones are kept elsewhere
     function setCiphertextLimit(uint256 limit) external restricted {
@@ -354,9 +386,14 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         l.previous = uint64(number + 1);
         _leave(number, old);
         old.next = uint64(_licences.length + 1);
-        _move(number, old, Status.Lapsed, LAPSE, 0);
-        successor = _add(l, operation, s.payload);
+        _set(number, old, Status.Lapsed, LAPSE, 0);
+        successor = _add(l, operation);
+        _announcePayload(successor, s.payload);
         _join(successor, _licences[successor]);
+        if (address(peg) == address(0)) return successor;
+        uint64[] memory numbers = new uint64[](2);
+        (numbers[0], numbers[1]) = (uint64(number), uint64(successor));
+        peg.licencesChanged(numbers);
     }
 
     function _end(uint256 number, Licence storage l, Status status, uint16 reason, uint64 from) private {
@@ -366,16 +403,22 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         l.reason = reason;
         l.statusTime = from;
         _announce(number, l, END);
+        _tell(number);
     }
 
     function _move(uint256 number, Licence storage l, Status status, uint8 operation, uint16 reason) private {
+        _set(number, l, status, operation, reason);
+        _tell(number);
+    }
+
+    function _set(uint256 number, Licence storage l, Status status, uint8 operation, uint16 reason) private {
         l.status = status;
         l.reason = reason;
         l.statusTime = uint64(block.timestamp);
         _announce(number, l, operation);
     }
 
-    function _add(Licence memory l, uint8 operation, Payload calldata payload) private returns (uint256 number) {
+    function _add(Licence memory l, uint8 operation) private returns (uint256 number) {
         number = _licences.length;
         if (l.identifier == 0) revert IdentifierMissing();
         uint256 taken = _numbers[l.identifier];
@@ -387,7 +430,6 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         _licences.push(l);
         emit LicenceNumbered(number, l.licenceType, l.issuer, l.issuedAt, l.acceptBy, l.previous);
         _announce(number, _licences[number], operation);
-        _announcePayload(number, payload);
     }
 
     /// An offer that came to nothing leaves its identifier; a licence that went away may come back with its own.
@@ -476,6 +518,11 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
         else _expect(number, l, Status.InForce);
     }
 
+    function _onlyPeg() private {
+        if (address(peg) == address(0)) _checkCanCall(msg.sender, msg.data);
+        else if (msg.sender != address(peg)) revert NotPeg(msg.sender);
+    }
+
     // Status.
 
     /// What the record and the time make of it.
@@ -494,9 +541,10 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
 
     function _markOf(address identity) private view returns (Status) {
         IdentityStatus status = identities.statusOf(identity);
-        if (status == IdentityStatus.Suspended) return Status.Suspended;
         if (status == IdentityStatus.Cancelled) return Status.Cancelled;
-        return Status.None;
+        // Of one that is not known here nobody would hear that it is suspended.
+        bool suspended = status == IdentityStatus.Suspended || status == IdentityStatus.None;
+        return suspended ? Status.Suspended : Status.None;
     }
 
     /// @inheritdoc LicenceToken
@@ -527,6 +575,14 @@ contract LicenceRegistry is LicenceToken, IIdentityListener, EIP712, AccessManag
             l.statusTime,
             l.reason
         );
+    }
+
+    /// On a side chain: the main chain hears of it.
+    function _tell(uint256 number) private {
+        if (address(peg) == address(0)) return;
+        uint64[] memory numbers = new uint64[](1);
+        numbers[0] = uint64(number);
+        peg.licencesChanged(numbers);
     }
 
     function _announcePayload(uint256 number, Payload calldata p) private {

@@ -94,8 +94,7 @@ interface LicenceTypes {
         uint64 issuedAt;
         uint32 version;
         uint64 originChain;
-        uint256 originNumber;
-        Payload payload;
+        uint64 originNumber;
     }
 
     /// @notice Every change of a leaf, with all of it.
@@ -128,7 +127,7 @@ interface LicenceTypes {
     /// @notice The holder asks the issuer to cancel.
     event CancellationRequested(uint256 indexed number, address indexed holder, uint16 reason);
     event TransferredOut(uint256 indexed number, uint64 destination);
-    event TransferredIn(uint256 indexed number, uint64 originChain, uint256 originNumber);
+    event TransferredIn(uint256 indexed number, uint64 originChain, uint64 originNumber);
     event CiphertextLimitSet(uint256 limit);
 
     error LicenceUnknown(uint256 number);
@@ -148,6 +147,7 @@ interface LicenceTypes {
     error CiphertextTooLong(uint256 length, uint256 limit);
     error HolderFull(address holder);
     error DestinationInvalid(uint64 chainId);
+    error NotPeg(address caller);
     error BeforeLastChange(uint256 number, uint64 statusTime);
     /// @notice A licence stays with its holder.
     error Soulbound();

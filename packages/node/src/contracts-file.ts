@@ -2,6 +2,7 @@
 
 import {
   CAPACITIES,
+  type CreditLimit,
   type Founder,
   PERMISSION_FLAGS,
   type PredeployOptions,
@@ -34,7 +35,8 @@ type Permissions = NonNullable<PredeployOptions['permissions']>
 
 const VERIFIER_CLASS: Field<number> = named(VERIFIER_CLASSES)
 
-const CONTRACTS: Field<PredeployOptions> = section<Required<PredeployOptions>>({
+/** What a chain is in its network the file does not say: who makes the chain does. */
+const CONTRACTS: Field<PredeployOptions> = section<Required<Omit<PredeployOptions, 'role'>>>({
   council: section<PredeployOptions['council']>({
     members: addresses(),
     threshold: whole(1, 64),
@@ -55,6 +57,7 @@ const CONTRACTS: Field<PredeployOptions> = section<Required<PredeployOptions>>({
   ),
   filingRequired: withDefault(false, flag()),
   objectionSeconds: withDefault(7 * DAY_SECONDS, whole(0, 90 * DAY_SECONDS)),
+  guardians: optional(addresses()) as Field<PredeployOptions['guardians'] & {}>,
   ciphertextLimit: withDefault(1_024, whole(0, CIPHERTEXT_BYTES_MAX)),
   tariff: itemsOf<TariffEntry>(
     section<{ [Key in keyof Required<TariffEntry>]: TariffEntry[Key] }>({
@@ -67,15 +70,28 @@ const CONTRACTS: Field<PredeployOptions> = section<Required<PredeployOptions>>({
   ),
   treasury: optional(address()) as Field<PredeployOptions['treasury'] & {}>,
   credit: byAddress(amount(128)),
+  messageSeconds: withDefault(DAY_SECONDS, whole(60, 90 * DAY_SECONDS)),
+  creditLimit: optional(
+    section<CreditLimit>({
+      amount: amount(208),
+      windowSeconds: whole(1, 90 * DAY_SECONDS),
+    }),
+  ) as Field<CreditLimit>,
 })
 
 /** @throws NodeError NODE_CONFIG_INVALID naming every wrong field */
 export function parseContracts(raw: unknown): PredeployOptions {
-  const { tariff, treasury, ...rest } = readSettings(raw, CONTRACTS, 'the contracts file')
+  const { tariff, treasury, guardians, creditLimit, ...rest } = readSettings(
+    raw,
+    CONTRACTS,
+    'the contracts file',
+  )
   return {
     ...rest,
     ...(tariff !== undefined && tariff.length > 0 && { tariff }),
     ...(treasury !== undefined && { treasury }),
+    ...(guardians !== undefined && { guardians }),
+    ...(creditLimit !== undefined && { creditLimit }),
   }
 }
 

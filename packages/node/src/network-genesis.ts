@@ -1,6 +1,12 @@
 /** The genesis of a new network, as a genesis file says it: all forks to Osaka, no fees, QBFT. */
 
-import { ADDRESSES, type PredeployOptions, predeploys, STATUS_LEAVES_SLOT } from '@vellum/contracts'
+import {
+  ADDRESSES,
+  type ChainRole,
+  type PredeployOptions,
+  predeploys,
+  STATUS_LEAVES_SLOT,
+} from '@vellum/contracts'
 import { type Address, bigIntToBytes, bytesToHex } from '@vellum/evm'
 import {
   encodeExtraData,
@@ -22,6 +28,8 @@ export interface NetworkGenesisOptions {
   readonly balances: ReadonlyMap<Address, bigint>
   /** Who governs and takes part in the system contracts; undefined: the chain begins without them. */
   readonly contracts?: PredeployOptions | undefined
+  /** Seconds since 1970, of the genesis block. Default 0. Chains of a network with a peg need a real time. */
+  readonly timestamp?: number
 }
 
 /**
@@ -30,6 +38,7 @@ export interface NetworkGenesisOptions {
  */
 export function networkGenesis(options: NetworkGenesisOptions): object {
   const { chainId, validators, blockPeriodMs, requestTimeoutSeconds, gasLimit, balances } = options
+  const { contracts, timestamp = 0 } = options
   const extraData = encodeExtraData({
     vanity: new Uint8Array(32),
     // Lower-case digits sort as the bytes do.
@@ -61,39 +70,50 @@ export function networkGenesis(options: NetworkGenesisOptions): object {
       pragueTime: 0,
       osakaTime: 0,
       zeroBaseFee: true,
-      ...(options.contracts && { vellum: CONTRACT_RULES }),
+      ...(contracts && { vellum: contractRules(contracts.role?.kind ?? 'whole') }),
       qbft: { ...period, epochlength: 30_000, requesttimeoutseconds: requestTimeoutSeconds },
     },
     nonce: '0x0',
-    timestamp: '0x0',
+    timestamp: `0x${timestamp.toString(16)}`,
     extraData: bytesToHex(extraData),
     gasLimit: `0x${gasLimit.toString(16)}`,
     difficulty: '0x1',
     mixHash: QBFT_MIX_HASH,
     coinbase: '0x0000000000000000000000000000000000000000',
     alloc: Object.fromEntries([
-      ...systemAccounts(chainId, options.contracts).map(accountJson),
+      ...systemAccounts(chainId, contracts, timestamp).map(accountJson),
       ...[...balances].map(([address, wei]) => [address, { balance: `0x${wei.toString(16)}` }]),
     ]),
   }
 }
 
-/** What the chain asks of its system contracts. */
-const CONTRACT_RULES = {
-  permissionContract: ADDRESSES.permissions,
-  statusTree: {
+/** What a chain asks of its system contracts, and what its validators sign. */
+function contractRules(role: ChainRole['kind']): object {
+  const statusTree = {
     contract: ADDRESSES.licenceRegistry,
     slot: `0x${STATUS_LEAVES_SLOT.toString(16)}`,
-  },
-} as const
+  }
+  return {
+    permissionContract: ADDRESSES.permissions,
+    // Licences are on side chains where there are any.
+    ...(role !== 'main' && { statusTree }),
+    // What is signed on one chain of a network says nothing on another.
+    ...(role !== 'whole' && { chainDomain: true }),
+  }
+}
 
 function systemAccounts(
   chainId: number,
   contracts: PredeployOptions | undefined,
+  timestamp: number,
 ): readonly GenesisAccount[] {
   if (contracts === undefined) return []
   // Constructors take a time of 0 for one that was never set.
-  const options = { fork: 'osaka', chainId: BigInt(chainId), timestamp: 1 } as const
+  const options = {
+    fork: 'osaka',
+    chainId: BigInt(chainId),
+    timestamp: Math.max(timestamp, 1),
+  } as const
   return predeployAccounts(predeploys(contracts), options)
 }
 
