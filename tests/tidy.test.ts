@@ -14,14 +14,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
   ledger: ['evm'],
   consensus: ['evm', 'ledger'],
+  sidechain: ['evm', 'ledger', 'consensus'],
   rpc: ['evm', 'ledger'],
   licence: ['contracts'],
-  node: ['evm', 'contracts', 'ledger', 'consensus', 'rpc', 'licence'],
-  simulator: ['evm', 'ledger', 'consensus', 'rpc', 'node'],
+  node: ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'licence'],
+  simulator: ['evm', 'ledger', 'consensus', 'sidechain', 'rpc', 'node'],
 }
 
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */
-const PURE = ['evm', 'contracts', 'ledger', 'consensus', 'rpc', 'simulator']
+const PURE = ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'simulator']
 /** Command lines and worker processes of pure packages. */
 const HOST = /^packages\/\w+\/src\/host\//
 /** Files in pure packages that touch the world, each with its reason. */
