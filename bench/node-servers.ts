@@ -39,6 +39,8 @@ export async function startVellum(
     'start',
     '--validators',
     '1',
+    '--side-chains',
+    'none',
     '--data-dir',
     dataDir,
     '--port',

@@ -40,7 +40,10 @@ export async function runCommand(...args: readonly string[]): Promise<CommandRes
   return { code, output: text() }
 }
 
-/** Starts a node on a free port and waits until it says where it listens. A new chain has no tour. */
+/**
+ * Starts a node on a free port and waits until it says where it listens. A new chain has everything on it,
+ * and no tour.
+ */
 export function startNode(dataDir: string, ...flags: readonly string[]): Promise<RunningNode> {
   return startWithTour(dataDir, '--no-tour', ...flags)
 }
@@ -54,6 +57,7 @@ export async function startWithTour(
     'start',
     '--validators',
     '1',
+    ...(flags.includes('--side-chains') ? [] : ['--side-chains', 'none']),
     '--data-dir',
     dataDir,
     '--port',

@@ -6,6 +6,7 @@
 
 import type { Address } from '@vellum/evm'
 import {
+  CHAIN_NAME,
   GUARDED_NAMESPACES,
   isGuarded,
   isProxy,
@@ -16,6 +17,7 @@ import {
 } from '@vellum/rpc'
 import {
   addresses,
+  byName,
   type Field,
   flag,
   list,
@@ -132,6 +134,11 @@ export interface NodeConfig {
      */
     readonly recovery: number | undefined
   }
+  /**
+   * Genesis files of side chains that the directory begins with, by name. What was taken off later stays
+   * off.
+   */
+  readonly sideChains: ReadonlyMap<string, string>
   readonly relay: {
     /** Whether this node carries messages between main and the side chains that it serves. */
     readonly enabled: boolean
@@ -313,6 +320,11 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   threads: section<NodeConfig['threads']>({
     recovery: optional(whole(0, 16)),
   }),
+  sideChains: byName(
+    (name) => CHAIN_NAME.test(name) && name !== 'main',
+    'names of 1 to 32 of a-z, 0-9 and -, and not `main`',
+    text(),
+  ),
   relay: section<NodeConfig['relay']>({
     enabled: withDefault(false, flag()),
   }),

@@ -15,6 +15,10 @@ export interface DevAccount {
 }
 
 export const DEV_CHAIN_ID = 1337
+/** Side chains of the development network, by the names under which they are served. */
+export const DEV_SIDE_CHAINS: readonly string[] = ['business-licence', 'health-licence']
+/** Of the first side chain; the others count on. */
+export const DEV_SIDE_CHAIN_ID = 133_701
 /** Wei of each account: 10,000 ether. */
 export const DEV_BALANCE: bigint = 10_000n * 10n ** 18n
 

@@ -6,6 +6,7 @@
 import {
   CAPACITIES,
   type Founder,
+  type MainChain,
   type PredeployOptions,
   VERIFIER_CLASSES,
 } from '@vellum/contracts'
@@ -59,15 +60,31 @@ export function devContracts(): PredeployOptions {
   }
 }
 
+/** The same where licences are on side chains. */
+export function devMainContracts(): PredeployOptions {
+  return { ...devContracts(), role: { kind: 'main' } }
+}
+
+/** The same for a side chain of that main chain, from which its credit comes. */
+export function devSideContracts(main: MainChain): PredeployOptions {
+  const { credit: _, ...rest } = devContracts()
+  return { ...rest, role: { kind: 'side', main } }
+}
+
 const DEV_REQUEST_TIMEOUT_SECONDS = 4
 
 /**
  * The development chain's genesis, as a genesis file would say it: all forks to Osaka, no fees.
  * @param contracts undefined: the chain begins without system contracts
  */
-export function devGenesis(validators: readonly Address[], contracts?: PredeployOptions): object {
+export function devGenesis(
+  validators: readonly Address[],
+  contracts?: PredeployOptions,
+  own: { readonly chainId?: number; readonly timestamp?: number } = {},
+): object {
   return networkGenesis({
     chainId: DEV_CHAIN_ID,
+    ...own,
     validators,
     blockPeriodMs: 0,
     requestTimeoutSeconds: DEV_REQUEST_TIMEOUT_SECONDS,

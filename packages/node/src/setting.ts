@@ -170,6 +170,29 @@ export function byAddress<T>(each: Field<T>): Field<ReadonlyMap<Address, T>> {
   }
 }
 
+/** An object from names to values of one kind. @param kind what each name must be, in words */
+export function byName<T>(
+  isName: (name: string) => boolean,
+  kind: string,
+  each: Field<T>,
+): Field<ReadonlyMap<string, T>> {
+  return ({ path, value, complaints }) => {
+    if (value === undefined) return new Map()
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      complaints.push(`${path} must be an object, not ${shown(value)}`)
+      return new Map()
+    }
+    const wrong = Object.keys(value).find((name) => !isName(name))
+    if (wrong !== undefined) complaints.push(`${path} must have ${kind}, not ${shown(wrong)}`)
+    return new Map(
+      Object.entries(value).map(([name, inner]) => [
+        name,
+        each({ path: `${path}.${name}`, value: inner, complaints }),
+      ]),
+    )
+  }
+}
+
 /** A whole number, as decimal text where JSON cannot hold it. */
 export function amount(bits: number): Field<bigint> {
   return ({ path, value, complaints }) => {

@@ -403,7 +403,8 @@ async function withNode(
   }
 }
 
-function readWhole(file: string): Buffer {
+/** @throws NodeError NODE_FILE_INVALID */
+export function readWhole(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {

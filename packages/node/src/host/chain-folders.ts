@@ -75,8 +75,8 @@ export function writeServed(folder: string, served: boolean): void {
 
 export interface NewChainFolder {
   readonly name: string
-  /** Of the genesis file. */
-  readonly genesis: string | Uint8Array
+  /** Of the genesis file; undefined: the folder only says that the chain is not served. */
+  readonly genesis: string | Uint8Array | undefined
   /** See `ChainConfig`. */
   readonly config: object
 }
@@ -100,7 +100,9 @@ export function makeChainFolder(dataDir: string, chain: NewChainFolder): string 
   syncDirectory(dataDir)
   const draft = mkdtempSync(join(parent, DRAFT))
   try {
-    writeFileSync(genesisPath(draft), chain.genesis, { mode: 0o600, flush: true })
+    if (chain.genesis !== undefined) {
+      writeFileSync(genesisPath(draft), chain.genesis, { mode: 0o600, flush: true })
+    }
     writeFileSync(configPath(draft), textOf(chain.config), { mode: 0o600, flush: true })
     syncDirectory(draft)
     renameSync(draft, folder)

@@ -34,6 +34,12 @@ export function readConfigFile(path: string): Record<string, unknown> {
       if (typeof value === 'string' && value !== '') object[field] = resolve(folder, value)
     }
   }
+  const { sideChains } = json
+  if (isObject(sideChains)) {
+    for (const [name, value] of Object.entries(sideChains)) {
+      if (typeof value === 'string' && value !== '') sideChains[name] = resolve(folder, value)
+    }
+  }
   return json
 }
 

@@ -53,6 +53,12 @@ interface Flags {
   readonly logLevel?: string
 }
 
+interface StartFlags {
+  readonly validators?: number
+  readonly sideChains?: readonly string[]
+  readonly tour: boolean
+}
+
 /** How this process was started: what other nodes on this machine are started with. */
 const PROGRAM: readonly string[] = [
   process.execPath,
@@ -80,8 +86,13 @@ withNode(program.command('start'))
     'validators of a new development chain; 1: in this process (default: 4)',
     whole,
   )
+  .option(
+    '--side-chains <names>',
+    'side chains of a new development network, with commas between them, or none (default: business-licence,health-licence)',
+    namesOf,
+  )
   .option('--no-tour', 'begin a new development chain without the tour of a licence')
-  .action(async (flags: Flags & { validators?: number; tour: boolean }) => {
+  .action(async (flags: Flags & StartFlags) => {
     if (flags.validators !== undefined && flags.validators > DEV_VALIDATORS_MAX) {
       throw new NodeError(
         'NODE_CONFIG_INVALID',
@@ -94,6 +105,7 @@ withNode(program.command('start'))
       passwordDescriptor: flags.passwordFd,
       acceptVoteLoss: flags.acceptVoteLoss ?? false,
       validators: flags.validators,
+      sideChains: flags.sideChains,
       program: PROGRAM,
       nodeFlags: nodeFlagsOf(flags),
       port: flags.port,
@@ -389,6 +401,10 @@ function configOf(flags: Flags): NodeConfig {
 /** By its name: the library is loaded by those commands alone that need it. */
 function isLicenceError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && error.name === 'LicenceError'
+}
+
+function namesOf(text: string): readonly string[] {
+  return text === 'none' ? [] : text.split(',')
 }
 
 function whole(text: string): number {

@@ -4,9 +4,11 @@
  * ```
  * start.sh            runs all nodes on this machine
  * genesis.json        for nodes that come later
+ * chains/NAME.json    genesis files of side chains
  * node1/config.json   what `vellum node` is given
  *       start.sh      runs this node
  *       genesis.json
+ *       chains/NAME.json
  *       password      of the keystore, unless a file was given
  *       keystore/     the validator's key, and what it has voted
  *       data/         the chain; may be deleted, and comes back from the peers
@@ -18,17 +20,21 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CONSENSUS_LIMITS } from '@vellum/consensus'
-import type { PredeployOptions } from '@vellum/contracts'
-import type { Address } from '@vellum/evm'
-import { addressOfPublicKey } from '@vellum/ledger'
+import type { MainChain, PredeployOptions } from '@vellum/contracts'
+import { type Address, type Hash, hexToBytes } from '@vellum/evm'
+import { addressOfPublicKey, encodeHeader, type SealedHeader } from '@vellum/ledger'
+import { CHAIN_NAME } from '@vellum/rpc'
 import { NodeError } from '../error.ts'
+import { parseGenesisFile } from '../genesis-file.ts'
 import { networkGenesis } from '../network-genesis.ts'
+import { genesisBlockOf } from './genesis-block.ts'
 import { syncDirectory } from './head-file.ts'
 import { randomKey, readPassword, saveKey } from './key-files.ts'
 import { LIGHT_STRENGTH, STANDARD_STRENGTH } from './keystore.ts'
 import { formatPeerLocation, peerIdOfKey } from './peer-identity.ts'
 import type { Progress } from './progress.ts'
 import { loadSystemCrypto } from './system.ts'
+import { beginVotes } from './validator-votes.ts'
 import { createVoteFile, voteFilePath } from './vote-file.ts'
 
 export interface NetworkPlan {
@@ -45,6 +51,10 @@ export interface NetworkPlan {
   readonly balances: ReadonlyMap<Address, bigint>
   /** As in `networkGenesis`. */
   readonly contracts?: PredeployOptions | undefined
+  /** Seconds since 1970 of the genesis blocks. Default 0. */
+  readonly timestamp?: number
+  /** Side chains, with the same validators; `contracts` has the role `main` then. */
+  readonly sides?: readonly SidePlan[]
   /** Where peers reach the nodes: one for all, whose ports are counted up, or one for each. */
   readonly hosts: readonly string[]
   readonly peerPort: number
@@ -55,6 +65,14 @@ export interface NetworkPlan {
   readonly lightKeys: boolean
   /** The program and arguments that run `vellum` on this machine. */
   readonly program: readonly string[]
+}
+
+export interface SidePlan {
+  /** See `CHAIN_NAME`; not `main`. */
+  readonly name: string
+  readonly chainId: number
+  /** Of a role `side` for this main chain. */
+  readonly contracts: (main: MainChain) => PredeployOptions
 }
 
 export interface NetworkNode {
@@ -72,10 +90,14 @@ interface Draft extends NetworkNode {
   readonly peerPort: number
   readonly host: string
   readonly keystore: string
+  /** Path of main's vote file, as long as this is a draft. */
+  readonly votes: string
   readonly passwordFile: string
 }
 
 const PORT_MAX = 65_535
+/** Nodes that relay messages between chains: one may fail. */
+const RELAYERS = 2
 /** From a node's RPC port to that of its metrics: 8545 and 9545. */
 const METRICS_PORT_STEP = 1_000
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
@@ -122,15 +144,62 @@ async function writeNodes(
   }
   const validators = nodes.filter(({ isValidator }) => isValidator).map(({ address }) => address)
   const genesis = textOf(networkGenesis({ ...plan, validators }))
-  writeFileSync(join(directory, 'genesis.json'), genesis)
+  const sides = await sideGenesisFiles({ ...plan, validators }, genesis)
+  writeGenesisFiles(directory, genesis, sides)
   for (const node of nodes) {
     const folder = join(directory, node.name)
-    writeFileSync(join(folder, 'genesis.json'), genesis)
+    writeGenesisFiles(folder, genesis, sides)
+    for (const { hash } of sides) beginVotes(node.votes, node.address, hash)
     writeFileSync(join(folder, 'config.json'), textOf(configOf(plan, node, nodes)))
     writeScript(join(folder, 'start.sh'), plan.program, 'node --config "$here/config.json"')
   }
   writeScript(join(directory, 'start.sh'), plan.program, 'start --data-dir "$here"')
   return nodes
+}
+
+interface SideGenesis {
+  readonly name: string
+  /** JSON. */
+  readonly genesis: string
+  /** Of the genesis block. */
+  readonly hash: Hash
+}
+
+async function sideGenesisFiles(
+  plan: Omit<NetworkPlan, 'validators'> & { readonly validators: readonly Address[] },
+  mainGenesis: string,
+): Promise<readonly SideGenesis[]> {
+  const { sides = [] } = plan
+  if (sides.length === 0) return []
+  const main = await mainChainOf(mainGenesis)
+  const files: SideGenesis[] = []
+  for (const { name, chainId, contracts } of sides) {
+    const genesis = textOf(networkGenesis({ ...plan, chainId, contracts: contracts(main) }))
+    files.push({ name, genesis, hash: (await blockOf(genesis, name)).hash })
+  }
+  return files
+}
+
+/** A chain at its genesis block, as a side chain knows it. @param genesis JSON of its genesis file */
+export async function mainChainOf(genesis: string): Promise<MainChain> {
+  const { header, hash } = await blockOf(genesis, 'genesis.json')
+  const { chainId } = JSON.parse(genesis).config as { chainId: number }
+  return { chainId: BigInt(chainId), domain: hexToBytes(hash), sealedHeader: encodeHeader(header) }
+}
+
+function blockOf(genesis: string, name: string): Promise<SealedHeader> {
+  const { crypto } = loadSystemCrypto()
+  return genesisBlockOf(parseGenesisFile(new TextEncoder().encode(genesis), name), crypto)
+}
+
+function writeGenesisFiles(folder: string, main: string, sides: readonly SideGenesis[]): void {
+  writeFileSync(join(folder, 'genesis.json'), main)
+  if (sides.length > 0) mkdirSync(join(folder, 'chains'))
+  for (const { name, genesis } of sides) writeFileSync(join(folder, sideFile(name)), genesis)
+}
+
+function sideFile(name: string): string {
+  return join('chains', `${name}.json`)
 }
 
 async function makeNode(plan: NetworkPlan, directory: string, index: number): Promise<Draft> {
@@ -150,7 +219,8 @@ async function makeNode(plan: NetworkPlan, directory: string, index: number): Pr
   const owner = { address, password, createdAtMs: Date.now() }
   const strength = plan.lightKeys ? LIGHT_STRENGTH : STANDARD_STRENGTH
   const path = await saveKey(join(folder, 'keystore'), key, owner, strength)
-  createVoteFile({ path: voteFilePath(path, address), validator: address })
+  const votes = voteFilePath(path, address)
+  createVoteFile({ path: votes, validator: address })
   const host = plan.hosts[plan.hosts.length === 1 ? 0 : index]!
   const peerPort = plan.peerPort + (plan.hosts.length === 1 ? index : 0)
   const location = formatPeerLocation(peerIdOfKey(key), host, peerPort)
@@ -166,6 +236,7 @@ async function makeNode(plan: NetworkPlan, directory: string, index: number): Pr
     host,
     peerPort,
     keystore: join('keystore', basename(path)),
+    votes,
     passwordFile,
   }
 }
@@ -192,11 +263,20 @@ function configOf(plan: NetworkPlan, node: Draft, nodes: readonly Draft[]): obje
     // Several nodes on one machine keep its processors busy by themselves.
     ...(plan.hosts.length === 1 &&
       availableParallelism() < 2 * nodes.length && { threads: { recovery: 0 } }),
+    ...sidesOf(plan, node, nodes),
     validator: {
       keystore: node.keystore,
       passwordFile: node.passwordFile,
       ...(plan.lightKeys && { acceptWeakKeystore: true }),
     },
+  }
+}
+
+function sidesOf({ sides = [] }: NetworkPlan, node: Draft, nodes: readonly Draft[]): object {
+  if (sides.length === 0) return {}
+  return {
+    sideChains: Object.fromEntries(sides.map(({ name }) => [name, sideFile(name)])),
+    ...(nodes.indexOf(node) < RELAYERS && { relay: { enabled: true } }),
   }
 }
 
@@ -227,7 +307,7 @@ function textOf(json: object): string {
 }
 
 function assertPlan(plan: NetworkPlan): void {
-  const { validators, followers, hosts, peerPort, rpcPort } = plan
+  const { validators, followers, hosts, peerPort, rpcPort, sides = [] } = plan
   const count = validators + followers
   const last = hosts.length === 1 ? count - 1 : 0
   const complaints = [
@@ -246,6 +326,15 @@ function assertPlan(plan: NetworkPlan): void {
     peerPort <= rpcPort + last &&
       rpcPort <= peerPort + last &&
       `ports of peers (${peerPort}…) and of RPC (${rpcPort}…) overlap`,
+    new Set([plan.chainId, ...sides.map(({ chainId }) => chainId)]).size <= sides.length &&
+      'every chain needs a chain id of its own',
+    new Set(sides.map(({ name }) => name)).size < sides.length &&
+      'every chain needs a name of its own',
+    ...sides.map(
+      ({ name }) =>
+        (!CHAIN_NAME.test(name) || name === 'main') &&
+        `a side chain cannot be called ${JSON.stringify(name)}: 1 to 32 of a-z, 0-9 and -, and not main`,
+    ),
     plan.chainId < 1 && 'the chain id must be at least 1',
     plan.requestTimeoutSeconds < 1 && 'the request timeout must be at least 1 second',
     plan.gasLimit < 5_000 && 'the gas limit must be at least 5000',

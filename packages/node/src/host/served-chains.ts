@@ -11,6 +11,7 @@ import { NodeError } from '../error.ts'
 import { parseGenesisFile } from '../genesis-file.ts'
 import type { VellumNode } from '../node.ts'
 import type { Logger } from '../ports.ts'
+import { readWhole } from './chain-commands.ts'
 import {
   assertChainName,
   chainFolder,
@@ -163,6 +164,16 @@ export function createServedChains(options: ServedChainsOptions): ServedChains {
     await local.close()
   }
 
+  /** Makes folders of the chains that the configuration has and the directory has not. */
+  function beginConfigured(): void {
+    const there = listChainFolders(dataDir)
+    for (const [name, file] of config.sideChains) {
+      if (!there.includes(name)) {
+        makeChainFolder(dataDir, { name, genesis: readWhole(file), config: {} })
+      }
+    }
+  }
+
   /** Opens a folder of which one cannot know whether it is whole. */
   async function openOrReport(name: string): Promise<void> {
     try {
@@ -251,6 +262,11 @@ export function createServedChains(options: ServedChainsOptions): ServedChains {
       discardChainFolder(dataDir, name)
       if (mainVotes !== undefined && hash !== undefined) discardVotes(mainVotes, hash)
       places.delete(name)
+      // Or else the next start would begin it again.
+      if (config.sideChains.has(name)) {
+        makeChainFolder(dataDir, { name, genesis: undefined, config: { served: false } })
+        places.set(name, unopened('stopped', undefined))
+      }
     } else {
       writeServed(folder, false)
       places.set(name, { ...place, state: 'stopped', local: undefined, reason: undefined })
@@ -294,6 +310,7 @@ export function createServedChains(options: ServedChainsOptions): ServedChains {
     openAll: () =>
       inTurn(async () => {
         sweepChainFolders(dataDir)
+        beginConfigured()
         const names = listChainFolders(dataDir)
         for (const name of names.slice(0, CHAINS_MAX - 1)) await openOrReport(name)
         for (const name of names.slice(CHAINS_MAX - 1)) {

@@ -1,26 +1,38 @@
 /**
- * `vellum start`: the development chain, and what lies in the data directory already. Four validators in
- * processes of their own, or one in this process.
+ * `vellum start`: the development chains, and what lies in the data directory already. Four validators in
+ * processes of their own, or one in this process; main and its side chains in each.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { addressOfPublicKey } from '@vellum/ledger'
 import { DEFAULT_GAS_LIMIT } from '../config.ts'
-import { DEV_ACCOUNTS, DEV_CHAIN_ID, devBalances, devValidatorKey } from '../dev-chain.ts'
-import { devContracts, devGenesis } from '../dev-genesis.ts'
+import {
+  DEV_ACCOUNTS,
+  DEV_CHAIN_ID,
+  DEV_SIDE_CHAIN_ID,
+  DEV_SIDE_CHAINS,
+  devBalances,
+  devValidatorKey,
+} from '../dev-chain.ts'
+import { devContracts, devGenesis, devMainContracts, devSideContracts } from '../dev-genesis.ts'
 import { NodeError } from '../error.ts'
 import { writeGenesisFile } from './chain-commands.ts'
+import { listChainFolders, makeChainFolder } from './chain-folders.ts'
 import { genesisPath } from './data-directory.ts'
 import { networkFolders, runLocalNetwork } from './local-network.ts'
-import { createNetworkFiles } from './network-files.ts'
+import { systemClock } from './machine.ts'
+import { createNetworkFiles, mainChainOf, type SidePlan } from './network-files.ts'
 import { type NodePorts, runNode, stopSignal } from './node-command.ts'
+import { type ShownCommand, showCommand } from './shown-command.ts'
 import { loadSystemCrypto } from './system.ts'
 import { showTour } from './tour-command.ts'
 
 export interface StartPorts extends Omit<NodePorts, 'isNetworked'> {
   /** Validators of a new development chain; undefined: four. */
   readonly validators: number | undefined
+  /** Side chains of a new development network; undefined: those of `DEV_SIDE_CHAINS`. */
+  readonly sideChains: readonly string[] | undefined
   /** The program and arguments that run `vellum`. */
   readonly program: readonly string[]
   /** Flags that the nodes of a network are given. */
@@ -48,25 +60,50 @@ export async function runStart(ports: StartPorts): Promise<number> {
   const existing = networkFolders(dataDir).length
   if (existing > 0) {
     assertAsMany(dataDir, existing, validators)
-    return runNetwork(ports)
+    return runNetwork(ports, { isNew: false })
   }
   const hasChain = existsSync(genesisPath(dataDir))
   if (hasChain) assertAsMany(dataDir, 1, validators)
   const isOwn = config.validator.keystore !== undefined || config.genesisFile !== undefined
   if (!hasChain && !isOwn) {
     const count = validators ?? DEV_VALIDATORS
+    const sides = ports.sideChains ?? DEV_SIDE_CHAINS
     if (count > 1) {
-      await beginDevNetwork(ports, count)
-      return runNetwork({ ...ports, whenReady: tourOf(ports) })
+      await beginDevNetwork(ports, count, sides)
+      return runNetwork(ports, { isNew: true })
     }
-    await beginDevChain(dataDir)
-    return runNode({ ...ports, isNetworked: false, whenReady: tourOf(ports) })
+    await beginDevChains(dataDir, sides)
+    return runOne(ports, { isNew: true })
   }
-  return runNode({ ...ports, isNetworked: false })
+  return runOne(ports, { isNew: false })
 }
 
-function tourOf({ withTour, program, print }: StartPorts): NodePorts['whenReady'] {
-  return withTour ? (ready) => showTour({ ...ready, program, print }) : undefined
+function runOne(ports: StartPorts, { isNew }: { readonly isNew: boolean }): Promise<number> {
+  const { config, program, print } = ports
+  const sides = listChainFolders(config.dataDir)
+  return runNode({
+    ...ports,
+    isNetworked: false,
+    whenReady: (ready) =>
+      showDevelopment({ ...ready, program, print }, isNew ? sides : [], isNew && ports.withTour),
+  })
+}
+
+/** What a development network is shown with: its side chains attached, then the tour. Never fails. */
+async function showDevelopment(
+  shown: ShownCommand,
+  sides: readonly string[],
+  withTour: boolean,
+): Promise<void> {
+  if (sides.length > 0) {
+    const failure = await showCommand(shown, ['sidechain', 'attach', ...sides, '--dev'])
+    if (failure !== undefined) {
+      shown.print(`the side chains could not be attached: ${failure}. To try again:`)
+      shown.print(`  vellum sidechain attach ${sides.join(' ')} --dev --rpc ${shown.url}`)
+      return
+    }
+  }
+  if (withTour) await showTour(shown)
 }
 
 function assertAsMany(dataDir: string, existing: number, wanted: number | undefined): void {
@@ -78,11 +115,13 @@ function assertAsMany(dataDir: string, existing: number, wanted: number | undefi
   )
 }
 
-function runNetwork(ports: StartPorts): Promise<number> {
-  const { config, program, nodeFlags, port, print, warn, whenReady } = ports
+function runNetwork(ports: StartPorts, { isNew }: { readonly isNew: boolean }): Promise<number> {
+  const { config, program, nodeFlags, port, print, warn, withTour } = ports
   const directory = config.dataDir
   const isDev = isDevNetwork(directory)
   const stopping = stopSignal()
+  // At every start: the first one may have been cut short.
+  const sides = isDev ? sideNamesOf(directory) : []
   return runLocalNetwork({
     directory,
     program,
@@ -92,15 +131,27 @@ function runNetwork(ports: StartPorts): Promise<number> {
     print,
     warn,
     stopping,
-    whenReady,
+    whenReady: (ready) => showDevelopment({ ...ready, program, print }, sides, isNew && withTour),
   })
+}
+
+/** Side chains that the network of a folder began with. */
+function sideNamesOf(directory: string): readonly string[] {
+  const folder = join(directory, 'chains')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort()
 }
 
 async function beginDevNetwork(
   { config, program, port, print, progress }: StartPorts,
   validators: number,
+  sides: readonly string[],
 ): Promise<void> {
-  print(`beginning the development chain of ${validators} validators in ${config.dataDir}`)
+  const chains = sides.length === 0 ? 'chain' : `chain and ${sides.length} side chains`
+  print(`beginning the development ${chains} of ${validators} validators in ${config.dataDir}`)
   await createNetworkFiles(
     {
       directory: config.dataDir,
@@ -111,7 +162,9 @@ async function beginDevNetwork(
       requestTimeoutSeconds: DEV_REQUEST_TIMEOUT,
       gasLimit: DEFAULT_GAS_LIMIT,
       balances: devBalances(),
-      contracts: devContracts(),
+      ...(sides.length === 0
+        ? { contracts: devContracts() }
+        : { contracts: devMainContracts(), timestamp: nowSeconds(), sides: devSides(sides) }),
       hosts: ['127.0.0.1'],
       peerPort: DEV_PEER_PORT,
       rpcPort: port || DEV_RPC_PORT,
@@ -121,6 +174,18 @@ async function beginDevNetwork(
     },
     progress,
   )
+}
+
+function devSides(names: readonly string[]): readonly SidePlan[] {
+  return names.map((name, i) => ({
+    name,
+    chainId: DEV_SIDE_CHAIN_ID + i,
+    contracts: devSideContracts,
+  }))
+}
+
+function nowSeconds(): number {
+  return Math.floor(systemClock.now() / 1_000)
 }
 
 /** Where the accounts with public keys are funded. */
@@ -134,10 +199,25 @@ function isDevNetwork(directory: string): boolean {
   }
 }
 
-/** A new directory without a chain gets the development chain. */
-async function beginDevChain(dataDir: string): Promise<void> {
+/** A new directory without a chain gets the development chains. */
+async function beginDevChains(dataDir: string, sides: readonly string[]): Promise<void> {
   const { crypto } = loadSystemCrypto()
-  const validator = addressOfPublicKey(crypto.publicKey(devValidatorKey()))
-  const genesis = devGenesis([validator], devContracts())
-  await writeGenesisFile(dataDir, `${JSON.stringify(genesis, undefined, 2)}\n`)
+  const validators = [addressOfPublicKey(crypto.publicKey(devValidatorKey()))]
+  if (sides.length === 0) {
+    await writeGenesisFile(dataDir, textOf(devGenesis(validators, devContracts())))
+    return
+  }
+  const timestamp = nowSeconds()
+  const main = textOf(devGenesis(validators, devMainContracts(), { timestamp }))
+  const known = await mainChainOf(main)
+  for (const { name, chainId, contracts } of devSides(sides)) {
+    const genesis = textOf(devGenesis(validators, contracts(known), { chainId, timestamp }))
+    makeChainFolder(dataDir, { name, genesis, config: {} })
+  }
+  // What makes the directory one with a chain comes last.
+  await writeGenesisFile(dataDir, main)
+}
+
+function textOf(json: object): string {
+  return `${JSON.stringify(json, undefined, 2)}\n`
 }
