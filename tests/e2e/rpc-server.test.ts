@@ -30,17 +30,16 @@ beforeAll(async () => {
     certificateFile: file('server.pem', SERVER.certificate),
     keyFile: file('server.key', SERVER.key),
   }
-  const chains = [{ name: 'licences' }]
   const metrics = { enabled: false }
   config = join(directory, 'config.json')
   plainConfig = join(directory, 'plain.json')
   writeFileSync(
     config,
-    JSON.stringify({ chains, metrics, rpc: { jwtSecretFile, tokenRequired: true, tls } }),
+    JSON.stringify({ metrics, rpc: { jwtSecretFile, tokenRequired: true, tls } }),
   )
   const limits = { batchItemsMax: 2 }
   const rpc = { jwtSecretFile, limits }
-  writeFileSync(plainConfig, JSON.stringify({ chains, metrics, rpc }))
+  writeFileSync(plainConfig, JSON.stringify({ metrics, rpc }))
   secured = await startNode(join(directory, 'secured'), '--config', config)
   plain = await startNode(join(directory, 'plain'), '--config', plainConfig)
 })
@@ -98,11 +97,11 @@ describe('an RPC server with TLS that wants tokens', () => {
 
   it('answers who has a token, on both paths of the chain, and nobody else', async () => {
     const token = await tokenFor()
-    for (const path of ['/', '/chain/licences']) {
+    for (const path of ['/', '/chain/main']) {
       expect(await ask(path, 'eth_chainId', token)).toMatchObject({ status: 200 })
       expect(await ask(path, 'eth_chainId')).toMatchObject({ status: 401 })
     }
-    expect(await ask('/chain/main', 'eth_chainId', token)).toMatchObject({ status: 404 })
+    expect(await ask('/chain/other', 'eth_chainId', token)).toMatchObject({ status: 404 })
   })
 
   it('binds a client to what its token grants', async () => {
