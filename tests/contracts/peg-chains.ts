@@ -165,6 +165,15 @@ export interface PegChainOptions {
   readonly predeploys: readonly Predeploy[]
   readonly interfaces: ReadonlyMap<Address, Interface>
   readonly clock: Clock
+  /** Makes tries as deep as those of a chain in use. */
+  readonly crowd?: Crowd | undefined
+}
+
+export interface Crowd {
+  /** Other accounts in the state. */
+  readonly accounts: number
+  /** Other messages in the outbox and inbox of the gateway. */
+  readonly messages: number
 }
 
 const GAS = 16_000_000
@@ -180,11 +189,12 @@ export async function openPegChain(options: PegChainOptions): Promise<PegChain> 
       seals: [],
     })
   const timestamp = clock.seconds
-  const alloc: readonly GenesisAccount[] = predeployAccounts(options.predeploys, {
+  const made = predeployAccounts(options.predeploys, {
     fork: 'osaka',
     chainId: BigInt(chainId),
     timestamp,
   })
+  const alloc = crowded(made, options.crowd ?? { accounts: 0, messages: 0 })
   const genesis = parseGenesis({
     config: {
       chainId,
@@ -352,6 +362,28 @@ export async function openPegChain(options: PegChainOptions): Promise<PegChain> 
   return self
 }
 
+function crowded(made: readonly GenesisAccount[], crowd: Crowd): readonly GenesisAccount[] {
+  const others = Array.from(
+    { length: crowd.accounts },
+    (_, i): GenesisAccount => ({
+      address: id(`account ${i}`).slice(0, 42) as Address,
+      balance: 1n,
+      nonce: 0n,
+      code: new Uint8Array(0),
+      storage: new Map(),
+    }),
+  )
+  const messages = Array.from({ length: crowd.messages }, (_, i) => id(`slot ${i}`) as Hash)
+  const kept = made.map((account) => {
+    if (account.address !== GATEWAY) return account
+    return {
+      ...account,
+      storage: new Map([...account.storage, ...messages.map((slot) => [slot, 1n] as const)]),
+    }
+  })
+  return [...kept, ...others]
+}
+
 // Two chains with a gateway each.
 
 export const GATEWAY = ADDRESSES.pegGateway as Address
@@ -455,6 +487,7 @@ export interface PegPairOptions {
   /** In place of ours, on both chains. */
   readonly client?: TestContract
   readonly gateway?: TestContract
+  readonly crowd?: Crowd
 }
 
 let probe: TestContract | undefined
@@ -505,6 +538,7 @@ export async function createPegPair(options: PegPairOptions = {}): Promise<PegPa
       validators,
       interfaces,
       clock,
+      crowd: options.crowd,
       predeploys: [
         made(MANAGER, manager, governor.address, [guardian.address], guarded),
         made(CLIENT, client, MANAGER, ...first),

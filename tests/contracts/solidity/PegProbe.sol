@@ -10,7 +10,7 @@ import {Outcome} from "PegMessage.sol";
 /// @title An app of the tests: sends what it is told to, does what the payload says, and counts what it is told.
 /// @notice The first byte of a payload is what to do: 0 nothing but to count; 1 revert with the rest; 2 use up all gas;
 /// 3 answer wrongly; 4 call the gateway with the rest first; 5 revert with a megabyte; 6 use so much gas as the rest says;
-/// 7 send the rest to where it came from.
+/// 7 send the rest to where it came from; 8 nothing at all, of outcomes too.
 contract PegProbe is IERC7786Recipient, IPegSender {
     error Refused(bytes reason);
 
@@ -45,10 +45,11 @@ contract PegProbe is IERC7786Recipient, IPegSender {
     }
 
     function receiveMessage(bytes32, bytes calldata sender, bytes calldata payload) external payable returns (bytes4) {
+        uint8 what = payload.length == 0 ? 0 : uint8(payload[0]);
+        if (what == 8) return IERC7786Recipient.receiveMessage.selector;
         gasGiven = gasleft();
         received++;
         lastSender = sender;
-        uint8 what = payload.length == 0 ? 0 : uint8(payload[0]);
         if (what == 1) revert Refused(payload[1:]);
         if (what == 2) {
             while (true) received++;
@@ -68,7 +69,8 @@ contract PegProbe is IERC7786Recipient, IPegSender {
         return IERC7786Recipient.receiveMessage.selector;
     }
 
-    function onDelivered(bytes32, uint64, bytes calldata) external {
+    function onDelivered(bytes32, uint64, bytes calldata payload) external {
+        if (payload.length != 0 && payload[0] == 0x08) return;
         if (refusesOutcomes) revert Refused("");
         delivered++;
     }
