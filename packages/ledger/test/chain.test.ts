@@ -9,7 +9,6 @@ import {
   createPool,
   decodeBlock,
   type ExecutedBlock,
-  encodeExtraData,
   type Genesis,
   type KeyValue,
   openChain,
@@ -21,7 +20,7 @@ import {
   type Transaction,
   withdrawalsRoot,
 } from '../src/index.ts'
-import { createOneSigner } from './one-signer.ts'
+import { createOneSigner, oneSignerGenesis } from './one-signer.ts'
 
 const crypto = createSecp256k1()
 const keyOf = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -29,30 +28,9 @@ const addressOf = (n: number): Address => addressOfPublicKey(crypto.publicKey(ke
 const VALIDATOR = 9
 const sealer = createOneSigner(addressOf(VALIDATOR), keyOf(VALIDATOR), crypto)
 
-const GENESIS: Genesis = parseGenesis({
-  config: {
-    chainId: 7,
-    londonBlock: 0,
-    terminalTotalDifficulty: 0,
-    shanghaiTime: 0,
-    cancunTime: 0,
-    pragueTime: 0,
-    osakaTime: 0,
-    zeroBaseFee: true,
-    qbft: { xblockperiodmilliseconds: 50 },
-  },
+const GENESIS: Genesis = oneSignerGenesis({
+  validator: addressOf(VALIDATOR),
   alloc: Object.fromEntries([1, 2, 3].map((n) => [addressOf(n), { balance: '0x100000' }])),
-  difficulty: '0x1',
-  gasLimit: '0x1c9c380',
-  extraData: `0x${Buffer.from(
-    encodeExtraData({
-      vanity: new Uint8Array(32),
-      validators: [addressOf(VALIDATOR)],
-      vote: undefined,
-      round: 0,
-      seals: [],
-    }),
-  ).toString('hex')}`,
 })
 
 function open(disk: KeyValue, retainedBlocks?: number, genesis = GENESIS): Promise<Chain> {

@@ -15,18 +15,16 @@ import {
   createMemoryKeyValue,
   createPool,
   type ExecutedBlock,
-  encodeExtraData,
   type Genesis,
   openChain,
   PERMISSION_LIMITS,
-  parseGenesis,
   permissionSlot,
   permittedNodes,
   predeployAccounts,
   type SignedTransaction,
   signTransaction,
 } from '../src/index.ts'
-import { createOneSigner } from './one-signer.ts'
+import { createOneSigner, oneSignerGenesis } from './one-signer.ts'
 
 const crypto = createSecp256k1()
 const keyOf = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -49,30 +47,10 @@ function genesisWith(flags: Record<number, bigint>, mode: bigint, isEnforced = t
       wordOf(bits),
     ]),
   ])
-  const extraData = encodeExtraData({
-    vanity: new Uint8Array(32),
-    validators: [addressOf(VALIDATOR)],
-    vote: undefined,
-    round: 0,
-    seals: [],
-  })
-  return parseGenesis({
-    config: {
-      chainId: 7,
-      londonBlock: 0,
-      terminalTotalDifficulty: 0,
-      shanghaiTime: 0,
-      cancunTime: 0,
-      pragueTime: 0,
-      osakaTime: 0,
-      zeroBaseFee: true,
-      qbft: { xblockperiodmilliseconds: 50 },
-      ...(isEnforced && { vellum: { permissionContract: CONTRACT } }),
-    },
+  return oneSignerGenesis({
+    validator: addressOf(VALIDATOR),
+    ...(isEnforced && { vellum: { permissionContract: CONTRACT } }),
     alloc: { [CONTRACT]: { balance: '0x0', code: SET_SLOT, storage } },
-    difficulty: '0x1',
-    gasLimit: '0x1c9c380',
-    extraData: bytesToHex(extraData),
   })
 }
 

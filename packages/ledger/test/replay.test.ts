@@ -17,18 +17,16 @@ import {
   createPool,
   createSecp256k1,
   createSimulator,
-  encodeExtraData,
   LedgerError,
   openChain,
   type Pool,
-  parseGenesis,
   type ReplayPorts,
   type SignedTransaction,
   signTransaction,
   type Transaction,
   type TransactionWatch,
 } from '../src/index.ts'
-import { createOneSigner } from './one-signer.ts'
+import { createOneSigner, oneSignerGenesis } from './one-signer.ts'
 
 const crypto = createSecp256k1()
 const keyOf = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -38,30 +36,9 @@ const sealer = createOneSigner(addressOf(VALIDATOR), keyOf(VALIDATOR), crypto)
 /** Adds one to slot 0 each time that it is called, and tells so. */
 const COUNTER = '0x6000546001018060005560005260206000a000'
 
-const GENESIS = parseGenesis({
-  config: {
-    chainId: 7,
-    londonBlock: 0,
-    terminalTotalDifficulty: 0,
-    shanghaiTime: 0,
-    cancunTime: 0,
-    pragueTime: 0,
-    osakaTime: 0,
-    zeroBaseFee: true,
-    qbft: { xblockperiodmilliseconds: 50 },
-  },
+const GENESIS = oneSignerGenesis({
+  validator: addressOf(VALIDATOR),
   alloc: Object.fromEntries([1, 2, 3].map((n) => [addressOf(n), { balance: '0x100000' }])),
-  difficulty: '0x1',
-  gasLimit: '0x1c9c380',
-  extraData: `0x${Buffer.from(
-    encodeExtraData({
-      vanity: new Uint8Array(32),
-      validators: [addressOf(VALIDATOR)],
-      vote: undefined,
-      round: 0,
-      seals: [],
-    }),
-  ).toString('hex')}`,
 })
 const CONTRACT = createAddress(addressOf(1), 0n)
 

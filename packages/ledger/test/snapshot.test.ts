@@ -18,14 +18,12 @@ import {
   createStore,
   decodeAccount,
   EMPTY_ROOT,
-  encodeExtraData,
   type Genesis,
   headerWrites,
   type KeyValue,
   keyAfter,
   newPivot,
   openChain,
-  parseGenesis,
   progressWrite,
   type RangeBounds,
   rangeWrites,
@@ -38,7 +36,7 @@ import {
   verifyState,
 } from '../src/index.ts'
 import { storedNodes } from '../src/state-trie.ts'
-import { createOneSigner } from './one-signer.ts'
+import { createOneSigner, oneSignerGenesis } from './one-signer.ts'
 
 const crypto = createSecp256k1()
 const KEY = new Uint8Array(32).fill(1)
@@ -54,18 +52,8 @@ const PIVOT = 25
 
 const word = (n: number): Hash => bytesToHex(bigIntToBytes(BigInt(n), 32))
 
-const GENESIS: Genesis = parseGenesis({
-  config: {
-    chainId: 7,
-    londonBlock: 0,
-    terminalTotalDifficulty: 0,
-    shanghaiTime: 0,
-    cancunTime: 0,
-    pragueTime: 0,
-    osakaTime: 0,
-    zeroBaseFee: true,
-    qbft: { xblockperiodmilliseconds: 50 },
-  },
+const GENESIS: Genesis = oneSignerGenesis({
+  validator: SENDER,
   alloc: {
     [SENDER]: { balance: '0x1000000' },
     [CONTRACT]: {
@@ -80,17 +68,6 @@ const GENESIS: Genesis = parseGenesis({
       ]),
     ),
   },
-  difficulty: '0x1',
-  gasLimit: '0x1c9c380',
-  extraData: bytesToHex(
-    encodeExtraData({
-      vanity: new Uint8Array(32),
-      validators: [SENDER],
-      vote: undefined,
-      round: 0,
-      seals: [],
-    }),
-  ),
 })
 
 function open(disk: KeyValue, retainedBlocks: number | undefined = RETAINED): Promise<Chain> {
