@@ -44,4 +44,23 @@ export type {
   TransportHandlers,
   VoteLog,
 } from './ports.ts'
+export {
+  createRelayLink,
+  GATEWAY,
+  LIGHT_CLIENT,
+  type RelayLink,
+  type RelayLinkOptions,
+  type RelayLinkPorts,
+  type RelayStep,
+} from './relay.ts'
+export type {
+  LogQuery,
+  RelayCall,
+  RelayChain,
+  RelayHead,
+  RelayLanding,
+  RelayLog,
+  RelayTrial,
+} from './relay-chain.ts'
+export { createLocalRelayChain, type LocalRelayChainOptions } from './relay-chain-local.ts'
 export { messageDomainOf, qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'

@@ -31,25 +31,40 @@ const CHAIN = uint(64)
 const NUMBER = count(64)
 const PROOF = listOf(BYTES)
 
-const CLIENT = tupleOf(count(8), count(8), count(32), count(32), NUMBER, NUMBER, NUMBER, BYTES32)
-const TRUSTED = tupleOf(BYTES32, BYTES32, NUMBER, NUMBER, NUMBER)
+const CLIENT = tupleOf(
+  count(8),
+  count(8),
+  count(32),
+  count(32),
+  NUMBER,
+  NUMBER,
+  NUMBER,
+  NUMBER,
+  BYTES32,
+)
+const TRUSTED = tupleOf(BYTES32, BYTES32, NUMBER, NUMBER)
 
 type Proof = readonly Uint8Array[]
 
 export interface LightClientCalls {
   readonly updateClient: AbiFunction<[bigint, number, Uint8Array], []>
+  readonly submitEquivocation: AbiFunction<
+    [bigint, number, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
+    []
+  >
   readonly client: AbiFunction<
     [bigint],
-    [[number, number, number, number, number, number, number, Hash]]
+    [[number, number, number, number, number, number, number, number, Hash]]
   >
-  /** Hash, state root, timestamp, height of the kept header below, and of that above. */
-  readonly trustedHeader: AbiFunction<[bigint, number], [[Hash, Hash, number, number, number]]>
+  /** Hash, state root, timestamp, and height of the kept header above. */
+  readonly trustedHeader: AbiFunction<[bigint, number], [[Hash, Hash, number, number]]>
   readonly validatorsAt: AbiFunction<[bigint, number], [readonly Address[]]>
   readonly stateRoot: AbiFunction<[bigint, number], [Hash]>
 }
 
 export interface GatewayCalls {
   readonly relay: AbiFunction<[readonly Uint8Array[]], []>
+  readonly proveStorageRoot: AbiFunction<[bigint, number, Proof], []>
   readonly deliver: AbiFunction<[PegMessage, number, Proof, Proof], []>
   readonly acknowledge: AbiFunction<[PegMessage, number, Hash, number, Proof, Proof], []>
   readonly channelOf: AbiFunction<[bigint], [number]>
@@ -61,6 +76,11 @@ export interface GatewayCalls {
 
 export const LIGHT_CLIENT_CALLS: LightClientCalls = {
   updateClient: abiFunction('updateClient', tupleOf(CHAIN, NUMBER, BYTES), NOTHING),
+  submitEquivocation: abiFunction(
+    'submitEquivocation',
+    tupleOf(CHAIN, NUMBER, BYTES, BYTES, BYTES, BYTES),
+    NOTHING,
+  ),
   client: abiFunction('client', tupleOf(CHAIN), tupleOf(CLIENT)),
   trustedHeader: abiFunction('trustedHeader', tupleOf(CHAIN, NUMBER), tupleOf(TRUSTED)),
   validatorsAt: abiFunction('validatorsAt', tupleOf(CHAIN, NUMBER), tupleOf(listOf(ADDRESS))),
@@ -69,6 +89,7 @@ export const LIGHT_CLIENT_CALLS: LightClientCalls = {
 
 export const GATEWAY_CALLS: GatewayCalls = {
   relay: abiFunction('relay', tupleOf(listOf(BYTES)), NOTHING),
+  proveStorageRoot: abiFunction('proveStorageRoot', tupleOf(CHAIN, NUMBER, PROOF), NOTHING),
   deliver: abiFunction('deliver', tupleOf(MESSAGE, NUMBER, PROOF, PROOF), NOTHING),
   acknowledge: abiFunction(
     'acknowledge',
@@ -99,14 +120,17 @@ export interface ClientFacts {
   readonly latestHeight: number
   /** Seconds since 1970. */
   readonly latestTimestamp: number
+  /** From when the trusting period of the latest header counts: its time, or when governance gave it. */
+  readonly trustedSince: number
   /** Hash of the other chain's genesis block. */
   readonly domain: Hash
 }
 
 /** @throws SidechainError SIDECHAIN_ABI_INVALID if the contract is another one */
 export function decodeClient(output: Uint8Array): ClientFacts {
-  const [[status, fieldCount, trusting, drift, oldestHeight, latestHeight, latest, domain]] =
-    LIGHT_CLIENT_CALLS.client.decodeResult(output)
+  const [facts] = LIGHT_CLIENT_CALLS.client.decodeResult(output)
+  const [status, fieldCount, trusting, drift, oldestHeight, latestHeight, latest, since, domain] =
+    facts
   return {
     status: nameOf(CLIENT_STATUSES, status),
     fieldCount,
@@ -115,6 +139,7 @@ export function decodeClient(output: Uint8Array): ClientFacts {
     oldestHeight,
     latestHeight,
     latestTimestamp: latest,
+    trustedSince: since,
     domain,
   }
 }
@@ -159,6 +184,38 @@ export function encodeAcknowledge(
     accountProof,
     storageProof,
   ])
+}
+
+/** Of the account of the other gateway, for the calls behind it in the same `relay`. */
+export function encodeAccountProof(
+  chainId: bigint,
+  height: number,
+  accountProof: readonly Uint8Array[],
+): Uint8Array {
+  return GATEWAY_CALLS.proveStorageRoot.encodeCall([chainId, height, accountProof])
+}
+
+/** The other chain's two contradicting messages of one validator, for the light client. */
+export function encodeEquivocation(
+  chainId: bigint,
+  trustedHeight: number,
+  first: SignedContent,
+  second: SignedContent,
+): Uint8Array {
+  return LIGHT_CLIENT_CALLS.submitEquivocation.encodeCall([
+    chainId,
+    trustedHeight,
+    first.content,
+    first.signature,
+    second.content,
+    second.signature,
+  ])
+}
+
+/** RLP([code, payload]) of a message of consensus, and its signature. */
+export interface SignedContent {
+  readonly content: Uint8Array
+  readonly signature: Uint8Array
 }
 
 /** Several of the calls above in one, each by itself. */
@@ -302,7 +359,11 @@ const ERRORS: ReadonlyMap<Hex, string> = new Map(
     'MessageNotForHere(bytes32)',
     'MessageUnknown(bytes32)',
     'OutcomeInvalid(uint8)',
-    'ProofInvalid()',
+    'AccountProofMissing(uint64,uint64)',
+    'StateProofInvalid()',
+    'TrieProofTraversalError(uint8)',
+    'RlpInvalid()',
+    'EvidenceInvalid()',
     'GasInsufficient(uint256,uint256)',
     'RecipientAnswerInvalid(address)',
     'CallRefused(bytes4)',

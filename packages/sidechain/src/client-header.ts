@@ -33,6 +33,8 @@ export interface TrustedHeader {
   /** On-chain hash: without seals, in round 0. */
   readonly hash: Hash
   readonly stateRoot: Hash
+  /** From when the trusting period counts: the timestamp, or later for a header that governance gave. */
+  readonly since: number
   /** Ascending. */
   readonly validators: readonly Address[]
 }
@@ -108,7 +110,7 @@ export function verifyUpdate(question: UpdateQuestion, recover: RecoverAuthor): 
   if (next.timestamp > nowSeconds + question.maxClockDriftSeconds) {
     return refused('ahead of the clock')
   }
-  if (nowSeconds > trusted.timestamp + question.trustingPeriodSeconds) {
+  if (nowSeconds > trusted.since + question.trustingPeriodSeconds) {
     return refused('trusted header expired')
   }
   const certificate = verifyCertificate(next.header, next.validators, recover)
@@ -166,6 +168,7 @@ export function decodeSealedHeader(bytes: Uint8Array): HeaderVerdict {
       fieldCount,
       height: header.number,
       timestamp: header.timestamp,
+      since: header.timestamp,
       hash: qbftHash(header),
       stateRoot: header.stateRoot,
       validators,

@@ -5,6 +5,7 @@ export {
   abiFunction,
   BYTES,
   BYTES32,
+  count,
   listOf,
   topicOf,
   tupleOf,
@@ -19,8 +20,10 @@ export {
   decodeClient,
   decodePegEvent,
   type EventLog,
+  encodeAccountProof,
   encodeAcknowledge,
   encodeDeliver,
+  encodeEquivocation,
   encodeRelay,
   encodeUpdate,
   GATEWAY_CALLS,
@@ -29,6 +32,7 @@ export {
   PEG_TOPICS,
   type PegEvent,
   reasonOf,
+  type SignedContent,
 } from './calls.ts'
 export {
   CLIENT_LIMITS,

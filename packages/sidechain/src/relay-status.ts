@@ -55,7 +55,6 @@ export function directionStatus(state: RelayState, source: Side, at: number): Di
 
 function clientStatus({ client }: RelaySide, at: number): ClientStatus | 'expired' {
   if (client === undefined) return 'none'
-  const isOld = at / 1_000 > client.latestTimestamp + client.trustingPeriodSeconds
-  // The first header of a client counts from when governance gave it; the genesis is as old as it is.
-  return client.status === 'active' && isOld && client.latestHeight > 0 ? 'expired' : client.status
+  const isOld = at / 1_000 > client.trustedSince + client.trustingPeriodSeconds
+  return client.status === 'active' && isOld ? 'expired' : client.status
 }

@@ -189,6 +189,7 @@ export function createWorld(random: () => number, faults: Faults): World {
       oldestHeight: 0,
       latestHeight,
       latestTimestamp: Math.floor(now / 1_000),
+      trustedSince: Math.floor(now / 1_000),
       domain: `0x${'00'.repeat(32)}`,
     }
   }
