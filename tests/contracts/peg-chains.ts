@@ -373,15 +373,28 @@ function crowded(made: readonly GenesisAccount[], crowd: Crowd): readonly Genesi
       storage: new Map(),
     }),
   )
-  const messages = Array.from({ length: crowd.messages }, (_, i) => id(`slot ${i}`) as Hash)
+  const messages = Array.from(
+    { length: crowd.messages },
+    (_, i) => [crowdSlot(i), word(i)] as const,
+  )
   const kept = made.map((account) => {
     if (account.address !== GATEWAY) return account
     return {
       ...account,
-      storage: new Map([...account.storage, ...messages.map((slot) => [slot, 1n] as const)]),
+      storage: new Map([...account.storage, ...messages]),
     }
   })
   return [...kept, ...others]
+}
+
+/** Where the gateway has the word of a message of the crowd. */
+export function crowdSlot(index: number): Hash {
+  return id(`slot ${index}`) as Hash
+}
+
+/** Of all lengths, from 1 byte to 32. */
+function word(index: number): bigint {
+  return BigInt(id(`word ${index}`)) >> BigInt(8 * (index % 32))
 }
 
 // Two chains with a gateway each.
@@ -594,7 +607,7 @@ export async function sendMessage(
 /** The message that events say was committed. */
 export function messageOf(events: readonly LogDescription[]): Message {
   const committed = events.find(({ name }) => name === 'MessageCommitted')!
-  const message = committed.args['message'].toObject()
+  const message = committed.args.message.toObject()
   return {
     ...message,
     version: Number(message.version),
@@ -626,7 +639,7 @@ export function acknowledgement(
 /** What `MessageReceived` says. */
 export function outcomeOf(result: Result): { outcome: number; returnHash: string } {
   const { args } = result.events.find(({ name }) => name === 'MessageReceived')!
-  return { outcome: Number(args['outcome']), returnHash: args['returnHash'] }
+  return { outcome: Number(args.outcome), returnHash: args.returnHash }
 }
 
 /** An attribute of a message: `deadline` or `gasLimit`. */

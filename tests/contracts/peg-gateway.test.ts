@@ -22,7 +22,7 @@ test('a message is delivered and acknowledged by proof, each once', async () => 
   const delivered = await side.send(relayer, GATEWAY, 'deliver', delivery(main, message, sentAt))
   expect(side.ask(PROBE, 'received')).toBe(1n)
   const receivedAt = await follow(main, side)
-  const acknowledged = await main.send(
+  const _acknowledged = await main.send(
     relayer,
     GATEWAY,
     'acknowledge',

@@ -1,0 +1,383 @@
+/** How the contracts of the peg read headers and proofs: against Besu, our ledger, OpenZeppelin and shared vectors. */
+
+import { readFileSync } from 'node:fs'
+import { type Address, bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import {
+  commitHash,
+  decodeExtraData,
+  decodeHeader,
+  decodeRlp,
+  encodeExtraData,
+  encodeHeader,
+  encodeRlp,
+  type Header,
+  qbftHash,
+  type RlpItem,
+  rlpScalar,
+} from '@vellum/ledger'
+import { Interface, type InterfaceAbi, keccak256, toBeHex } from 'ethers'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import {
+  createPegPair,
+  crowdSlot,
+  GATEWAY,
+  hexOf,
+  initCodeOf,
+  openPegChain,
+  type PegChain,
+  refusal,
+  sealedBy,
+  slotOf,
+  validatorKeys,
+  withValidators,
+} from './peg-chains.ts'
+import { compileForTest } from './solidity-in-tests.ts'
+
+const HEADERS = '0x0000000000000000000000000000000000007003' as Address
+
+interface Contents {
+  readonly fields: bigint
+  readonly number: bigint
+  readonly timestamp: bigint
+  readonly parentHash: string
+  readonly stateRoot: string
+  readonly chainDomain: string
+  readonly digest: string
+  readonly blockHash: string
+  readonly validators: readonly string[]
+  readonly sealers: readonly string[]
+}
+
+let chain: PegChain
+const validators = validatorKeys(4, 'main')
+
+beforeAll(async () => {
+  const probe = compileForTest('HeaderProbe')
+  chain = await openPegChain({
+    chainId: 1337,
+    validators,
+    clock: { seconds: 1_800_000_000 },
+    interfaces: new Map([[HEADERS, new Interface(probe.abi as InterfaceAbi)]]),
+    predeploys: [{ address: HEADERS, initCode: initCodeOf(probe, []) }],
+    crowd: { accounts: 2_000, messages: 0 },
+  })
+  await chain.block()
+})
+
+const read = (header: string): Contents => chain.ask(HEADERS, 'read', [header])
+const lower = (addresses: readonly string[]): string[] => addresses.map((a) => a.toLowerCase())
+const vector = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8'))
+
+describe('a header', () => {
+  test('of Besu, committed in round 1, has the hashes and signers that Besu found', () => {
+    const besu = vector('besu-header.json') as Record<
+      'header' | 'commitHash' | 'blockHash',
+      string
+    > & { sealers: string[] }
+    const contents = read(besu.header)
+    expect(contents.fields).toBe(15n)
+    expect(contents.number).toBe(7_528n)
+    expect(contents.digest).toBe(besu.commitHash)
+    expect(contents.blockHash).toBe(besu.blockHash)
+    expect(lower(contents.sealers)).toEqual(besu.sealers)
+    expect(contents.validators).toHaveLength(4)
+    expect(contents.chainDomain).toBe(`0x${'00'.repeat(32)}`)
+  })
+
+  test('of the vectors shared with packages/sidechain is read alike', () => {
+    const { headers, domain } = vector('peg.json') as {
+      domain: string
+      headers: (Record<'stateRoot' | 'sealedHeader' | 'hash' | 'sealDigest', string> & {
+        size: string
+        height: string
+        timestamp: string
+        validators: string[]
+      })[]
+    }
+    expect(headers.length).toBeGreaterThan(10)
+    for (const each of headers) {
+      const contents = read(each.sealedHeader)
+      expect(contents.fields).toBe(21n)
+      expect(contents.number).toBe(BigInt(each.height))
+      expect(contents.timestamp).toBe(BigInt(each.timestamp))
+      expect(contents.stateRoot).toBe(each.stateRoot)
+      expect(contents.blockHash).toBe(each.hash)
+      expect(contents.digest).toBe(each.sealDigest)
+      expect(contents.chainDomain).toBe(domain)
+      expect(lower(contents.validators)).toEqual(each.validators)
+    }
+  })
+
+  test('of any contents has the hashes that the ledger gives it', () => {
+    const real = chain.header(1)
+    const word = fc
+      .uint8Array({ minLength: 32, maxLength: 32 })
+      .map((bytes) => bytesToHex(bytes) as Hash)
+    const small = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }))
+    const contents = fc.record({
+      number: small.map((n) => Math.max(n, 1)),
+      timestamp: small,
+      gasUsed: small.map(BigInt),
+      parentHash: word,
+      receiptsRoot: word,
+      round: fc.oneof(fc.nat(3), fc.integer({ min: 0, max: 0xffffffff })),
+      size: fc.integer({ min: 1, max: 25 }),
+      sealed: fc.nat(25),
+      vote: fc.option(fc.constantFrom('add' as const, 'drop' as const), { nil: undefined }),
+      logsBloom: fc.uint8Array({ minLength: 256, maxLength: 256 }),
+      tail: fc.constantFrom(0, 1, 2, 5, 6),
+    })
+    fc.assert(
+      fc.property(contents, ({ round, size, sealed, vote, tail, ...fields }) => {
+        const keys = validatorKeys(size, 'any')
+        const extra = decodeExtraData(withValidators(real, keys).extraData)
+        const proposed = vote && { recipient: keys[0]!.address, kind: vote }
+        const extraData = encodeExtraData({ ...extra, round, vote: proposed })
+        const present = <T>(from: number, value: T): T | undefined =>
+          tail >= from ? value : undefined
+        const header = sealedBy(
+          {
+            ...real,
+            ...fields,
+            extraData,
+            baseFeePerGas: present(1, 7n),
+            withdrawalsRoot: present(2, real.withdrawalsRoot),
+            blobGasUsed: present(5, 0n),
+            excessBlobGas: present(5, 131_072n),
+            parentBeaconBlockRoot: present(5, real.parentBeaconBlockRoot),
+            requestsHash: present(6, real.requestsHash),
+          } as Header,
+          keys.slice(0, sealed),
+        )
+        const found = read(hexOf(header))
+        expect(found.fields).toBe(BigInt(15 + tail))
+        expect(found.number).toBe(BigInt(header.number))
+        expect(found.timestamp).toBe(BigInt(header.timestamp))
+        expect(found.parentHash).toBe(header.parentHash)
+        expect(found.digest).toBe(bytesToHex(commitHash(header)))
+        expect(found.blockHash).toBe(qbftHash(header))
+        expect(lower(found.sealers)).toEqual(keys.slice(0, sealed).map(({ address }) => address))
+      }),
+      { numRuns: 150, seed: 1 },
+    )
+  })
+
+  test('of height 0 is named by its bytes', () => {
+    expect(read(chain.sealedHeader(0)).blockHash).toBe(chain.domain)
+  })
+})
+
+/** Items of a list with one replaced. */
+function withItem(items: readonly RlpItem[], index: number, item: RlpItem): RlpItem[] {
+  return items.with(index, item) as RlpItem[]
+}
+
+describe('a header in another form is refused:', () => {
+  const header = (): RlpItem[] =>
+    decodeRlp(encodeHeader(sealedBy(chain.header(1), validators))) as RlpItem[]
+  const extra = (): RlpItem[] => decodeRlp(header()[12] as Uint8Array) as RlpItem[]
+  const withExtra = (items: RlpItem[]): string =>
+    bytesToHex(encodeRlp(withItem(header(), 12, encodeRlp(items))))
+  const withField = (index: number, item: RlpItem): string =>
+    bytesToHex(encodeRlp(withItem(header(), index, item)))
+  const plain = (): string => bytesToHex(encodeRlp(header()))
+  const bytes = (hex: string): Uint8Array => hexToBytes(hex as Hash)
+  const lists = (index: number): RlpItem[] => extra()[index] as RlpItem[]
+
+  const forms: Record<string, () => string> = {
+    'a byte behind it': () => `${plain()}00`,
+    'a byte less': () => plain().slice(0, -2),
+    'a length with a leading zero': () => `0xfa00${plain().slice(4)}`,
+    'a short list in the long form': () => {
+      const items = header()
+      const whole = encodeRlp(items)
+      const hex = bytesToHex(whole).slice(2)
+      // The number, 1, as a string of one byte.
+      const at = hex.indexOf('0101', 2 * 440)
+      return `0x${hex.slice(0, at + 2)}8101${hex.slice(at + 4)}`
+    },
+    'a number with a leading zero': () => withField(10, bytes('0x0001')),
+    'a number of nine bytes': () => withField(11, bytes(`0x${'11'.repeat(9)}`)),
+    'a list in place of a number': () => withField(8, []),
+    'a parent hash of 31 bytes': () => withField(0, bytes(`0x${'22'.repeat(31)}`)),
+    'a bloom of 255 bytes': () => withField(6, bytes(`0x${'00'.repeat(255)}`)),
+    'a state root of zero': () => withField(3, bytes(`0x${'00'.repeat(32)}`)),
+    'a difficulty of 2': () => withField(7, bytes('0x02')),
+    'another mix hash': () => withField(13, bytes(`0x${'33'.repeat(32)}`)),
+    'a nonce': () => withField(14, bytes('0x0000000000000001')),
+    ommers: () => withField(1, bytes(`0x${'44'.repeat(32)}`)),
+    'a field too many': () => bytesToHex(encodeRlp([...header(), bytes('0x01')])),
+    'two fields too few': () => bytesToHex(encodeRlp(header().slice(0, 18))),
+    'extra data with a sixth item': () => withExtra([...extra(), bytes('0x')]),
+    'extra data without seals': () => withExtra(extra().slice(0, 4)),
+    'bytes behind the extra data': () =>
+      withField(12, bytes(`${bytesToHex(encodeRlp(extra()))}00`)),
+    'vanity of 31 bytes': () => withExtra(withItem(extra(), 0, bytes(`0x${'00'.repeat(31)}`))),
+    'no validators': () => withExtra(withItem(extra(), 1, [])),
+    'validators that are not in order': () =>
+      withExtra(withItem(extra(), 1, lists(1).toReversed())),
+    'a validator twice': () => withExtra(withItem(extra(), 1, withItem(lists(1), 1, lists(1)[0]!))),
+    'a validator of zero': () =>
+      withExtra(withItem(extra(), 1, withItem(lists(1), 0, bytes(`0x${'00'.repeat(20)}`)))),
+    'a validator of 19 bytes': () =>
+      withExtra(withItem(extra(), 1, withItem(lists(1), 0, bytes(`0x${'01'.repeat(19)}`)))),
+    'a vote of null': () => withExtra(withItem(extra(), 2, bytes('0x'))),
+    'a vote of another kind': () =>
+      withExtra(withItem(extra(), 2, [bytes(`0x${'01'.repeat(20)}`), bytes('0x01')])),
+    'a vote to drop written as zero': () =>
+      withExtra(withItem(extra(), 2, [bytes(`0x${'01'.repeat(20)}`), bytes('0x00')])),
+    'a vote with a third item': () =>
+      withExtra(withItem(extra(), 2, [bytes(`0x${'01'.repeat(20)}`), bytes('0xff'), bytes('0x')])),
+    'a round of four bytes with leading zeros': () =>
+      withExtra(withItem(extra(), 3, bytes('0x00000001'))),
+    'a round of five bytes': () => withExtra(withItem(extra(), 3, bytes('0x0102030405'))),
+    'a seal of 64 bytes': () =>
+      withExtra(withItem(extra(), 4, withItem(lists(4), 0, bytes(`0x${'05'.repeat(64)}`)))),
+    'a seal of 66 bytes': () =>
+      withExtra(withItem(extra(), 4, withItem(lists(4), 0, bytes(`0x${'05'.repeat(66)}`)))),
+    'a seal in a list': () =>
+      withExtra(withItem(extra(), 4, withItem(lists(4), 0, [lists(4)[0]!]))),
+    'more seals than validators': () =>
+      withExtra(withItem(extra(), 4, [...lists(4), lists(4)[0]!])),
+    '129 validators': () => {
+      const many = Array.from({ length: 129 }, (_, i) =>
+        bytes(`0x${(i + 1).toString(16).padStart(40, '0')}`),
+      )
+      return withExtra(withItem(extra(), 1, many))
+    },
+    'nothing at all': () => '0x',
+  }
+  for (const [name, form] of Object.entries(forms)) {
+    test(name, async () => {
+      expect(read(plain()).number).toBe(1n)
+      expect(form()).not.toBe(plain())
+      expect(await refusal(() => read(form()))).toMatch(/^(HeaderInvalid|RlpInvalid)$/)
+    })
+  }
+
+  test('whatever bytes stand there, it is read as it is written or refused', () => {
+    const whole = encodeHeader(sealedBy(chain.header(1), validators))
+    const places = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    let accepted = 0
+    fc.assert(
+      fc.property(places, (changes) => {
+        const bytesOf = whole.slice()
+        for (const [place, value] of changes) bytesOf[place] = value
+        let contents: Contents
+        try {
+          contents = chain.ask(HEADERS, 'read', [bytesToHex(bytesOf)])
+        } catch {
+          return
+        }
+        accepted++
+        // What it accepts, the strict decoder of the ledger accepts, and writes again the same.
+        const decoded = decodeHeader(bytesOf)
+        expect(bytesToHex(encodeHeader(decoded))).toBe(bytesToHex(bytesOf))
+        expect(contents.blockHash).toBe(qbftHash(decoded))
+      }),
+      { numRuns: 1_000, seed: 2 },
+    )
+    expect(accepted).toBeGreaterThan(100)
+  })
+})
+
+describe('messages', () => {
+  test('have the names, places and receipts of the vectors shared with packages/sidechain', () => {
+    const { messages } = vector('peg.json') as {
+      messages: {
+        message: Record<string, string | number>
+        id: string
+        outboxSlot: string
+        inboxSlot: string
+        receipts: {
+          outcome: 'delivered' | 'failed' | 'expired'
+          returnHash: string
+          commitment: string
+        }[]
+      }[]
+    }
+    expect(messages.length).toBeGreaterThan(0)
+    for (const { message, id, outboxSlot, inboxSlot, receipts } of messages) {
+      expect(chain.ask(HEADERS, 'idOf', [message])).toBe(id)
+      const { destinationChainId, sourceChainId, sequence } = message
+      const slots = (chainId: unknown): string[] =>
+        chain.ask(HEADERS, 'slotsOf', [chainId, sequence])
+      expect(slots(destinationChainId)[0]).toBe(outboxSlot)
+      expect(slots(sourceChainId)[1]).toBe(inboxSlot)
+      for (const { outcome, returnHash, commitment } of receipts) {
+        const code = { delivered: 1, failed: 2, expired: 3 }[outcome]
+        expect(chain.ask(HEADERS, 'receiptOf', [id, code, returnHash])).toBe(commitment)
+      }
+    }
+  })
+})
+
+const INVALID = /^(StateProofInvalid|RlpInvalid)$/
+
+describe('a proof', () => {
+  test('is read as by the library of OpenZeppelin, and refused with every byte changed', async () => {
+    const root = chain.header(1).stateRoot
+    const { account } = chain.proof(1, HEADERS, slotOf(0, 1, 1))
+    expect(account.length).toBeGreaterThan(2)
+    const path = HEADERS
+    expect(await refusal(() => chain.ask(HEADERS, 'storageRoot', [root, path, account]))).toBe(
+      'not refused',
+    )
+    for (const [index, node] of account.entries()) {
+      for (let place = 2; place < node.length; place += 2) {
+        const byte = Number.parseInt(node.slice(place, place + 2), 16) ^ (1 << (place % 8))
+        const changed = `${node.slice(0, place)}${byte.toString(16).padStart(2, '0')}${node.slice(place + 2)}`
+        const proof = account.with(index, changed)
+        expect(await refusal(() => chain.ask(HEADERS, 'storageRoot', [root, path, proof]))).toBe(
+          'StateProofInvalid',
+        )
+      }
+    }
+  })
+
+  test('of any word in any trie is accepted for that word alone, and where OpenZeppelin accepts it', async () => {
+    for (const count of [1, 2, 17, 300, 3_000]) {
+      const { main: other } = await createPegPair({ crowd: { accounts: 0, messages: count } })
+      const slots = Array.from({ length: count }, (_, i) => crowdSlot(i))
+      const { stateRoot } = other.header(0)
+      for (const slot of slots.slice(0, 12)) {
+        const { account, storage } = other.proof(0, GATEWAY, slot)
+        const root = chain.ask<string>(HEADERS, 'storageRoot', [stateRoot, GATEWAY, account])
+        const value = other.chain.stateAt(0).storage(GATEWAY, slot)
+        const word = toBeHex(value, 32)
+        expect(chain.ask<string>(HEADERS, 'traverse', [root, slot, storage])).toBe(
+          bytesToHex(encodeRlp(rlpScalar(value))),
+        )
+        const refused = (...args: unknown[]): Promise<string> =>
+          refusal(() => chain.ask(HEADERS, 'checkSlot', args))
+        expect(await refused(root, slot, word, storage)).toBe('not refused')
+        const flipped = toBeHex(value ^ 1n, 32)
+        expect(await refused(root, slot, flipped, storage)).toMatch(INVALID)
+        expect(await refused(root, keccak256(slot), word, storage)).toMatch(INVALID)
+        expect(await refused(keccak256(root), slot, word, storage)).toMatch(INVALID)
+        expect(await refused(`0x${'00'.repeat(32)}`, slot, word, storage)).toMatch(INVALID)
+        expect(await refused(root, slot, word, [])).toMatch(INVALID)
+        expect(await refused(root, slot, word, [...storage, storage.at(-1)!])).toMatch(INVALID)
+        expect(await refused(root, slot, word, [storage[0]!, ...storage])).toMatch(INVALID)
+        expect(await refused(root, slot, word, storage.slice(0, -1))).toMatch(INVALID)
+        if (storage.length > 1) {
+          expect(await refused(root, slot, word, storage.slice(1))).toMatch(INVALID)
+          expect(await refused(root, slot, word, storage.toReversed())).toMatch(INVALID)
+        }
+      }
+      // Absence proves nothing, not even a zero.
+      const absent = keccak256(slots[0]!)
+      const { account, storage } = other.proof(0, GATEWAY, absent)
+      const root = chain.ask<string>(HEADERS, 'storageRoot', [stateRoot, GATEWAY, account])
+      const zero = `0x${'00'.repeat(32)}`
+      expect(
+        await refusal(() => chain.ask(HEADERS, 'checkSlot', [root, absent, zero, storage])),
+      ).toMatch(INVALID)
+    }
+  })
+})
