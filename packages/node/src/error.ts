@@ -17,6 +17,10 @@ export type NodeErrorCode =
   | 'NODE_PEER_REFUSED'
   | 'NODE_PEER_TIMEOUT'
   | 'NODE_PORT_TAKEN'
+  /** Another node, asked by a command, does not want to do it; the message has its words. */
+  | 'NODE_RPC_REFUSED'
+  /** Another node, asked by a command, does not answer. */
+  | 'NODE_UNREACHABLE'
   /** More signatures wait than the recovery pool takes. */
   | 'NODE_RECOVERY_BUSY'
   /** A thread of the recovery pool failed, or the pool was stopped. */

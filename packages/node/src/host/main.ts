@@ -29,6 +29,7 @@ import { runLibraryCommand } from './library-commands.ts'
 import type { NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
 import { createProgress } from './progress.ts'
+import type { AttachFlags, CreateFlags, NodesFlags, RetireFlags } from './sidechain-command.ts'
 import { printToken } from './token-command.ts'
 import { VERSION } from './version.ts'
 
@@ -67,6 +68,9 @@ const PROGRAM: readonly string[] = [
 ]
 /** Four processes are what two cores bear; more than these are no use on one machine. */
 const DEV_VALIDATORS_MAX = 16
+/** Seconds for which one chain believes another's header: 14 days; and by which it may be ahead. */
+const TRUSTING_PERIOD = 1_209_600
+const CLOCK_DRIFT = 60
 /** Where `vellum start` puts its first node. */
 const DEFAULT_RPC = 'http://127.0.0.1:8545'
 
@@ -213,6 +217,58 @@ network
     await createNetwork(flags, PROGRAM, plainPorts())
   })
 
+const sidechain = program
+  .command('sidechain')
+  .description('side chains: create, attach to main, retire, try, list')
+
+withSideChain(sidechain.command('create'))
+  .description('begin a side chain of a main chain, and have it served by nodes that run')
+  .argument('<name>', 'under which it is served: /chain/NAME')
+  .option('--out <file>', 'write the genesis file here (default: NAME.genesis.json)')
+  .addHelpText(
+    'after',
+    '\nMain learns nothing of it before `vellum sidechain attach`.\n\nExample, with the validators and the council of main:\n  vellum sidechain create fishing --rpc http://127.0.0.1:8545 http://127.0.0.1:8546 \\\n    http://127.0.0.1:8547 http://127.0.0.1:8548 --organisation 11100000000013338W',
+  )
+  .action(async (name: string, flags: CreateFlags) => {
+    const { createSidechain } = await import('./sidechain-command.ts')
+    await createSidechain(name, { ...flags, out: flags.out ?? `${name}.genesis.json` }, print)
+  })
+
+withSideChain(sidechain.command('trial'))
+  .description('begin a side chain to try something on, which leaves no trace on main')
+  .argument('<name>', 'under which it is served: /chain/NAME')
+  .option('--out <file>', 'write the genesis file here (default: nowhere)')
+  .option('--discard', 'throw it away with all its data')
+  .action(async (name: string, flags: CreateFlags & { discard?: boolean }) => {
+    const { createSidechain, discardTrial } = await import('./sidechain-command.ts')
+    await (flags.discard ? discardTrial(name, flags, print) : createSidechain(name, flags, print))
+  })
+
+withCouncil(withTrust(withNodes(sidechain.command('attach'))))
+  .description('have main follow side chains and open channels to them: by the council')
+  .argument('<name...>', 'as the first node serves them')
+  .action(async (names: string[], flags: AttachFlags) => {
+    const { attachSidechains } = await import('./sidechain-command.ts')
+    await attachSidechains(names, flags, print)
+  })
+
+withCouncil(withNodes(sidechain.command('retire')))
+  .description('end a side chain: on main by the council, then at the nodes')
+  .argument('<name>', 'as the nodes serve it')
+  .option('--discard', 'throw its data away (default: they are kept)')
+  .option('--force', 'although credit is locked or messages are on their way')
+  .action(async (name: string, flags: RetireFlags) => {
+    const { retireSidechain } = await import('./sidechain-command.ts')
+    await retireSidechain(name, flags, print)
+  })
+
+withNodes(sidechain.command('list'))
+  .description('the chains of nodes, and what main knows of them')
+  .action(async (flags: NodesFlags) => {
+    const { listSidechains } = await import('./sidechain-command.ts')
+    await listSidechains(flags, print)
+  })
+
 program
   .command('tour')
   .description('the life of a licence, from registration to the bill, on a development chain')
@@ -293,6 +349,45 @@ function withNode(command: Command): Command {
     .option('--password-file <file>', 'file whose first line is the password of the keystore')
     .option('--password-fd <number>', 'open descriptor to read the password from', whole)
     .option('--accept-vote-loss', 'vote although it is not known what this validator has voted')
+}
+
+/** Options of the commands that speak to nodes as their operator. */
+function withNodes(command: Command): Command {
+  return command
+    .option('--rpc <url...>', 'RPC servers of the nodes', [DEFAULT_RPC])
+    .option('--jwt-secret <file>', 'secret of their tokens, if they want any')
+}
+
+/** Options of the commands that begin a side chain. */
+function withSideChain(command: Command): Command {
+  return withTrust(withNodes(command))
+    .option('--main <url>', 'RPC server to read main from (default: the nodes)')
+    .option('--genesis <file>', 'take this genesis file, instead of making one')
+    .option('--chain-id <number>', 'default: drawn at random', whole)
+    .option('--validators <address...>', 'default: those of main')
+    .option(
+      '--contracts <file>',
+      'JSON of who governs and takes part (default: the council of main, and nobody)',
+    )
+    .option('--organisation <code...>', 'organisations of main that take part, by their codes')
+    .option('--bootnode <location...>', 'where peers of this chain are, beside those of the nodes')
+    .option('--block-period <ms>', 'least time between blocks; 0: on demand', whole, 0)
+    .option('--request-timeout <s>', 'time of the first round of a block', whole, 2)
+    .option('--gas-limit <gas>', 'gas limit of blocks', whole, DEFAULT_GAS_LIMIT)
+}
+
+/** For how long a chain believes a header of another. */
+function withTrust(command: Command): Command {
+  return command
+    .option('--trusting-period <s>', 'for how long a header is believed', whole, TRUSTING_PERIOD)
+    .option('--clock-drift <s>', 'how far a header may be ahead of the time', whole, CLOCK_DRIFT)
+}
+
+function withCouncil(command: Command): Command {
+  return command
+    .option('--keystore <file>', 'key of a member of the council')
+    .option('--password-file <file>', 'file whose first line is its password')
+    .option('--dev', 'the council of the development chain, whose key is public')
 }
 
 /** The flags that hold for every node of a local network alike. */
