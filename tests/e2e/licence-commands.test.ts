@@ -2,6 +2,7 @@
 
 import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeCode } from '@vellum/licence'
 import { type CommandPorts, LIBRARY_COMMANDS, tourLicence } from '@vellum/licence/cli'
 import { DEV_ACCOUNTS, DEV_ORGANISATIONS, encryptKeystore } from '@vellum/node'
 import { getBytes, id, Wallet } from 'ethers'
@@ -66,7 +67,8 @@ let second: string
 /** Runs a command as one line of words. @returns what it printed */
 async function run(line: string): Promise<string> {
   const [name, ...words] = line.split(' ')
-  const hasNode = !/^(licence verify-offline|identity subject-key|identity key) /.test(line)
+  const hasNode =
+    !/^(licence (verify-offline|make-copy|show-copy)|identity subject-key|identity key) /.test(line)
   const command = LIBRARY_COMMANDS[name as keyof typeof LIBRARY_COMMANDS](ports)
   lines.length = 0
   await command.parseAsync([...words, ...(hasNode ? ['--rpc', node.url] : [])], { from: 'user' })
@@ -187,6 +189,8 @@ test('a code with its proof is checked without a node', async () => {
   await run(`licence present credential.txt ${offline} --key holder.json --out offline.code`)
   const told = await run('licence verify-offline offline.code --trust trust.json')
   expect(told).toMatch(/status +InForce at block \d+/)
+  expect(await run('licence trust-update trust.json')).toMatch(/^0 changes; trust.json is as of/)
+  expect(await run('licence verify-offline offline.code --trust trust.json')).toBe(told)
   late = 30_000
   expect(await refusal('licence verify-offline offline.code --trust trust.json --age 5')).toEqual([
     'LICENCE_REFUSED',
@@ -195,11 +199,48 @@ test('a code with its proof is checked without a node', async () => {
   late = 0
 })
 
+test('a copy for a purpose says what for and until when, and is checked against its original', async () => {
+  const note = '--purpose 办理开户 --creator 示例公民甲 --cause 银行开户 --watermark 仅供开户使用'
+  const shown = `--fields holderName,number ${note} --days 2 --holder-file holder-file.json`
+  await run(`licence make-copy credential.txt ${shown} --key holder.json --out copy.txt`)
+  const told = await run('licence show-copy copy.txt')
+  for (const line of ['purpose  办理开户', 'cause    银行开户', 'mark     仅供开户使用']) {
+    expect(told).toContain(line)
+  }
+  expect(told).toContain('holderName: 示例公民甲')
+  expect(told).not.toContain('34052419800101001X')
+  for (const _again of [1, 2]) {
+    expect(await run('licence verify-copy copy.txt')).toBe(
+      `${told}\nissuer   ok\nstatus   ok\nholder   ok`,
+    )
+  }
+  // A copy is no presentation, nor a credential a copy.
+  expect(await refusal('licence verify copy.txt --key verifier.json')).toEqual([
+    'LICENCE_REFUSED',
+    'a copy',
+  ])
+  expect(await refusal('licence show-copy credential.txt')).toEqual([
+    'LICENCE_REFUSED',
+    'holder missing',
+  ])
+  const { text } = decodeCode(files.get('copy.txt')!.trim())
+  const [jwt, disclosure] = text.split('~')
+  files.set('altered.txt', text.replace(`${jwt}~${disclosure}~`, `${jwt}~`))
+  expect(await refusal('licence show-copy altered.txt')).toEqual([
+    'LICENCE_REFUSED',
+    'presentation altered',
+  ])
+  late = 3 * 86_400_000
+  expect(await refusal('licence verify-copy copy.txt')).toEqual(['LICENCE_REFUSED', 'expired'])
+  late = 0
+})
+
 test('renewed, the old one is refused; suspended and lifted, it is as the issuer says', async () => {
   writeData('data-2.json', 2)
   const told = await run(`licence renew ${first} data-2.json --key issuer.json`)
   second = /: licence (\d+):/.exec(told)![1]!
   expect(await refusal(await show('credential.txt', 'old'))).toEqual(['LICENCE_REFUSED', 'lapsed'])
+  expect(await refusal('licence verify-copy copy.txt')).toEqual(['LICENCE_REFUSED', 'lapsed'])
   await run(`licence open ${second} --key holder.json --out credential-2.txt`)
   await run(`licence suspend ${second} --reason 7 --key issuer.json`)
   expect(await refusal(await show('credential-2.txt', 'stopped'))).toEqual([
@@ -227,7 +268,7 @@ test('the bill is made of the chain, and the holder sees who looked', async () =
     [second, '2'],
     [second, '0'],
   ])
-  expect(seen).toContain('4 verifications of 6 presentations')
+  expect(seen).toContain('4 verifications of 7 presentations')
 })
 
 test('a licence is changed, asked to be cancelled, and cancelled', async () => {

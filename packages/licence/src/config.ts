@@ -28,6 +28,10 @@ export const LICENCE_LIMITS = {
   proofBytesMax: 8_192,
   /** Validators whose set a verifier may hold. */
   validatorsMax: 255,
+  /** Bytes of a header with its seals. */
+  headerBytesMax: 65_536,
+  /** Headers by which validators are followed at once. */
+  followedHeadersMax: 1_000,
   /** Keys of a ring for subject tags. */
   subjectKeysMax: 64,
   /** Verifications recorded by one transaction: `VerificationLog.ENTRIES_MAX`. */

@@ -44,6 +44,7 @@ export {
   type IdentityOffice,
   type IdentityState,
 } from './chain/registrar.ts'
+export { gatherValidatorHeaders, type NodeProvider } from './chain/validator-headers.ts'
 export {
   type Check,
   type HolderReason,
@@ -104,6 +105,7 @@ export {
   type LicenceErrorDetails,
   type Verdict,
 } from './error.ts'
+export { type FollowReason, followValidators } from './follow-validators.ts'
 export {
   type CountersignedStatement,
   countersignIdentity,

@@ -7,22 +7,16 @@
  *          validUntil | statusTime
  */
 
-import {
-  decodeRlp,
-  encodeRlp,
-  getAddress,
-  getBytes,
-  hexlify,
-  keccak256,
-  type RlpStructuredData,
-} from 'ethers'
+import { getAddress, getBytes, hexlify } from 'ethers'
 import { createByteReader, numberBytes } from './byte-reader.ts'
 import { joinBytes } from './bytes.ts'
 import { LICENCE_LIMITS } from './config.ts'
 import { LicenceError, type Verdict } from './error.ts'
+import { readNodeHeader } from './node-header.ts'
 import {
   commitHashOf,
   encodeSealedHeader,
+  NO_DOMAIN,
   quorumOf,
   readSealedHeader,
   type SealReason,
@@ -47,8 +41,15 @@ export interface TrustedChain {
   readonly chainId: bigint
   /** Address of its `LicenceRegistry`. */
   readonly registry: string
+  /**
+   * Hash of its genesis block, in lower case, if its headers name the chain by it
+   * (`config.vellum.chainDomain`); undefined if they do not.
+   */
+  readonly domain?: string | undefined
   /** Sets with the first block each is for, ascending; the first begins at 0 or where trust begins. */
   readonly validators: readonly { readonly from: number; readonly set: ValidatorSet }[]
+  /** Seconds since 1970: time of the newest block up to which these sets are known; `followValidators` asks. */
+  readonly asOf?: number | undefined
 }
 
 /** A proof that was checked. */
@@ -76,11 +77,7 @@ export function encodeProof(block: {
   readonly path: StatusPath
 }): Uint8Array {
   const { header: bytes, leaf, path } = block
-  const { header, seals, vanity, validators, commitHash } = readHeader(bytes)
-  // What was left out must be what the verifier will put back.
-  if (commitHashOf(header, vanity, validators) !== commitHash) {
-    throw unusual('it differs from other headers of QBFT chains')
-  }
+  const { header, seals, validators } = readNodeHeader(bytes)
   return joinBytes([
     Uint8Array.of(FORMAT),
     encodeLeaf(leaf),
@@ -126,10 +123,11 @@ export function verifyProof(
   const validators = chain.validators.findLast(({ from }) => from <= header.number)?.set
   if (validators === undefined) return { ok: false, reason: 'height before trust' }
   if (header.proposer >= validators.length) return { ok: false, reason: 'proposer unknown' }
-  const { chainId, registry } = chain
+  const { chainId, registry, domain } = chain
   // The vanity is not in the proof: it has to be what chain, leaf and path give.
   const vanity = commitmentOfRoot({ chainId, registry, root: rootOf(leaf, path) })
-  const sealed = verifySeals(commitHashOf(header, vanity, validators), seals, validators)
+  const commitHash = commitHashOf(header, { vanity, validators, domain: domain ?? NO_DOMAIN })
+  const sealed = verifySeals(commitHash, seals, validators)
   if (!sealed.ok) return sealed
   return { ok: true, status: { leaf, height: header.number, time: header.timestamp } }
 }
@@ -217,79 +215,6 @@ function encodePath({ siblings }: StatusPath): Uint8Array {
     return [sibling]
   })
   return joinBytes([mask, ...present])
-}
-
-/** A header of a node in its parts. */
-function readHeader(bytes: Uint8Array): {
-  header: VariableHeader
-  seals: Uint8Array[]
-  vanity: Uint8Array
-  validators: ValidatorSet
-  commitHash: string
-} {
-  const items = listOf(decoded(bytes))
-  const extra = listOf(decoded(bytesOf(items[12])))
-  const validators = listOf(extra[1]).map((each) => hexlify(bytesOf(each)))
-  const vote = listOf(extra[2]).map(bytesOf)
-  const proposer = validators.indexOf(hexlify(bytesOf(items[2])))
-  if (extra.length !== 5 || proposer < 0) throw unusual('its proposer is no validator')
-  const header: VariableHeader = {
-    parentHash: bytesOf(items[0]),
-    proposer,
-    stateRoot: bytesOf(items[3]),
-    transactionsRoot: bytesOf(items[4]),
-    receiptsRoot: bytesOf(items[5]),
-    logsBloom: bytesOf(items[6]),
-    number: numberOf(items[8]),
-    gasLimit: numberOf(items[9]),
-    gasUsed: numberOf(items[10]),
-    timestamp: numberOf(items[11]),
-    items: items.length,
-    baseFee: items.length > 15 ? numberOf(items[15]) : 0,
-    round: numberOf(extra[3]),
-    vote:
-      vote.length === 0
-        ? undefined
-        : { recipient: vote[0]!, kind: vote[1]!.length === 0 ? 'drop' : 'add' },
-  }
-  const unsealed: RlpStructuredData[] = [...items]
-  unsealed[12] = encodeRlp([...extra.slice(0, 4), []])
-  return {
-    header,
-    seals: listOf(extra[4]).map(bytesOf),
-    vanity: bytesOf(extra[0]),
-    validators,
-    commitHash: keccak256(encodeRlp(unsealed)),
-  }
-}
-
-function decoded(bytes: Uint8Array): RlpStructuredData {
-  try {
-    return decodeRlp(bytes)
-  } catch {
-    throw unusual('it is no RLP')
-  }
-}
-
-function listOf(item: RlpStructuredData | undefined): RlpStructuredData[] {
-  if (!Array.isArray(item)) throw unusual('an item is no list')
-  return item
-}
-
-function bytesOf(item: RlpStructuredData | undefined): Uint8Array {
-  if (item === undefined || Array.isArray(item)) throw unusual('an item is missing')
-  return getBytes(item)
-}
-
-function numberOf(item: RlpStructuredData | undefined): number {
-  const bytes = bytesOf(item)
-  const value = bytes.length === 0 ? 0 : Number(BigInt(hexlify(bytes)))
-  if (!Number.isSafeInteger(value)) throw unusual('a number is too large')
-  return value
-}
-
-function unusual(what: string): LicenceError {
-  return new LicenceError('LICENCE_HEADER_UNUSUAL', `no proof can be made of this header: ${what}`)
 }
 
 function malformed(): LicenceError {

@@ -10,6 +10,7 @@ import { encodeRlp, hexlify, keccak256, type RlpStructuredData } from 'ethers'
 import { type ByteReader, numberBytes } from './byte-reader.ts'
 import { joinBytes } from './bytes.ts'
 import { LICENCE_LIMITS } from './config.ts'
+import type { Verdict } from './error.ts'
 import { recoverAddress } from './key.ts'
 
 /** What varies. Hashes are 32 bytes; numbers at most 2^53 - 1. */
@@ -48,14 +49,11 @@ export type SealReason =
 const OMMERS_HASH = '0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347'
 const MIX_HASH = '0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365'
 const NONCE = '0x0000000000000000'
-/** Items 16 to 20 of a chain without beacon chain and blobs. */
-const TAIL = [
-  '0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421',
-  '0x',
-  '0x',
-  `0x${'00'.repeat(32)}`,
-  '0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-] as const
+/** Items 16, 17, 18 and 20 of a chain without beacon chain and blobs; 19 is the chain's domain. */
+const WITHDRAWALS_ROOT = '0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421'
+const REQUESTS_HASH = '0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+/** In place of a domain where headers do not name their chain. */
+export const NO_DOMAIN: string = `0x${'00'.repeat(32)}`
 const BASE_ITEMS = 15
 const ITEM_COUNTS: readonly number[] = [15, 16, 17, 20, 21]
 const BLOOM_BYTES = 256
@@ -70,15 +68,23 @@ export function quorumOf(size: number): number {
   return Math.ceil((size * 2) / 3)
 }
 
-/**
- * What seals sign: keccak256 of the header with its round and without seals, in hex.
- * @param vanity 32 bytes
- */
-export function commitHashOf(
-  header: VariableHeader,
-  vanity: Uint8Array,
-  validators: ValidatorSet,
-): string {
+/** Most that may be faulty among so many validators: floor((n - 1) / 3). */
+export function faultsOf(size: number): number {
+  return Math.floor((size - 1) / 3)
+}
+
+/** What a header has that its short form leaves out. */
+export interface HeaderContext {
+  /** 32 bytes. */
+  readonly vanity: Uint8Array
+  readonly validators: ValidatorSet
+  /** Hash of the genesis block, in lower case, where headers name their chain by it; else `NO_DOMAIN`. */
+  readonly domain: string
+}
+
+/** What seals sign: keccak256 of the header with its round and without seals, in hex. */
+export function commitHashOf(header: VariableHeader, context: HeaderContext): string {
+  const { vanity, validators, domain } = context
   const { vote } = header
   const extraData = encodeRlp([
     hexlify(vanity),
@@ -103,17 +109,23 @@ export function commitHashOf(
     extraData,
     MIX_HASH,
     NONCE,
-    ...[scalar(header.baseFee), ...TAIL].slice(0, header.items - BASE_ITEMS),
+    ...[scalar(header.baseFee), WITHDRAWALS_ROOT, '0x', '0x', domain, REQUESTS_HASH].slice(
+      0,
+      header.items - BASE_ITEMS,
+    ),
   ]
   return keccak256(encodeRlp(items))
 }
 
-/** Whether a quorum has sealed a commit hash: distinct members, canonical signatures, no other seal. */
+/**
+ * Whether a quorum has sealed a commit hash: distinct members, canonical signatures, no other seal.
+ * Gives who has.
+ */
 export function verifySeals(
   commitHash: string,
   seals: readonly Uint8Array[],
   validators: ValidatorSet,
-): { ok: true } | { ok: false; reason: SealReason } {
+): Verdict<{ readonly signers: ReadonlySet<string> }, SealReason> {
   if (seals.length < quorumOf(validators.length)) return { ok: false, reason: 'too few seals' }
   if (seals.length > validators.length) return { ok: false, reason: 'more seals than validators' }
   const signers = new Set<string>()
@@ -126,7 +138,7 @@ export function verifySeals(
     if (signers.has(signer)) return { ok: false, reason: 'two seals of one validator' }
     signers.add(signer)
   }
-  return { ok: true }
+  return { ok: true, signers }
 }
 
 /** Bytes of a header and seals. */

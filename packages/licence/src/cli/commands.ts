@@ -1,6 +1,7 @@
 /** The commands of this library, for the command line of a node: they know files and keys by ports alone. */
 
 import { Command } from 'commander'
+import { addCopyCommands } from './copy-commands.ts'
 import { addHolderCommands } from './holder-commands.ts'
 import { identityCommands } from './identity-commands.ts'
 import { addIssuerCommands } from './issuer-commands.ts'
@@ -23,6 +24,7 @@ export function licenceCommands(ports: CommandPorts): Command {
   const root = new Command('vellum licence').description('licences: issue, hold, show, verify')
   addIssuerCommands(root, ports)
   addHolderCommands(root, ports)
+  addCopyCommands(root, ports)
   addVerifierCommands(root, ports)
   return root
 }

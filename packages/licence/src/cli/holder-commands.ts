@@ -180,8 +180,10 @@ async function proofFor(
   return licences.proofOf(number)
 }
 
-/** Counted before it is used: a seed that is used twice would tell that two showings are of one holder. */
-function nextSeed(path: string, ports: CommandPorts): Uint8Array {
+/**
+ * The next seed of a holder, whose file is made if it is missing. Counted before it is used: a seed that is used twice would tell that two showings are of one holder.
+ */
+export function nextSeed(path: string, ports: CommandPorts): Uint8Array {
   const text = ports.readTextIfThere(path)
   if (text === undefined) {
     const made: HolderFile = { secret: randomBytes(SECRET_BYTES), presentations: 1 }

@@ -11,6 +11,7 @@ import type {
   SignedStatement,
 } from '../identity.ts'
 import type { LicenceData } from '../licence-data.ts'
+import type { TrustedChain } from '../offline-proof.ts'
 import type { DocumentType, PersonDocument, SubjectKey } from '../subject.ts'
 import type { CommandPorts } from './ports.ts'
 
@@ -38,13 +39,6 @@ export interface HolderFile {
   readonly secret: Uint8Array
   /** Seeds that were used. */
   readonly presentations: number
-}
-
-/** What an offline verifier knows of a chain. */
-export interface TrustFile {
-  readonly chainId: bigint
-  readonly registry: string
-  readonly validators: readonly { readonly from: number; readonly set: readonly string[] }[]
 }
 
 const IDENTITY_KIND_NAMES = Object.keys(IDENTITY_KINDS) as IdentityKind[]
@@ -159,13 +153,16 @@ export function parseHolderFile(text: string, path: string): HolderFile {
   }
 }
 
-export function readTrust(path: string, ports: CommandPorts): TrustFile {
+/** What an offline verifier knows of a chain. Files of before may lack domain and time. */
+export function readTrust(path: string, ports: CommandPorts): TrustedChain {
   const file = readObject(path, ports)
-  const { validators } = file
+  const { validators, domain, asOf } = file
   if (!Array.isArray(validators)) throw invalid(path, 'validators must be a list')
   return {
     chainId: bigOf(file, 'chainId', path),
     registry: textOf(file, 'registry', path),
+    ...(domain === undefined ? {} : { domain: textOf(file, 'domain', path) }),
+    ...(asOf === undefined ? {} : { asOf: numberOf(file, 'asOf', path) }),
     validators: validators.map((each: unknown) => {
       if (!isObject(each) || !Array.isArray(each.set)) throw invalid(path, 'a set must be a list')
       return { from: numberOf(each, 'from', path), set: each.set.map(String) }

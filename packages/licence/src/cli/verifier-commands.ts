@@ -5,12 +5,7 @@ import type { Command } from 'commander'
 import { formatUnits, parseUnits, toUtf8Bytes } from 'ethers'
 import { billOf, periodOf } from '../chain/billing.ts'
 import { createLicenceDirectory } from '../chain/licences.ts'
-import {
-  quoteVerification,
-  type Report,
-  recordVerification,
-  verifyOnline,
-} from '../chain/verifier.ts'
+import { quoteVerification, recordVerification, verifyOnline } from '../chain/verifier.ts'
 import { codeSize, decodeCode, encodeCode } from '../code.ts'
 import { encryptTo } from '../envelope.ts'
 import { LicenceError } from '../error.ts'
@@ -18,10 +13,12 @@ import { verifyOfflineCode } from '../offline.ts'
 import { type Presentation, verifyAnswer, verifyPresentation } from '../presentation.ts'
 import { createReplayMemory } from '../replay.ts'
 import { readRequest, signRequest } from '../request.ts'
-import { formatJson, readTrust } from './json-files.ts'
+import { readTrust } from './json-files.ts'
 import * as option from './options.ts'
 import type { CommandPorts, KeyFlags, NodeFlags } from './ports.ts'
 import { acting, placeOf, reading } from './session.ts'
+import { assertOk, refused, tellChecks, tellShown } from './shown.ts'
+import { addTrustCommands } from './trust-commands.ts'
 
 type Flags = NodeFlags & KeyFlags
 
@@ -108,25 +105,7 @@ export function addVerifierCommands(root: Command, ports: CommandPorts): void {
     'licence verify code.txt --request request.txt --purpose-code 3 --key verifier.json',
   )
 
-  option.withExample(
-    option
-      .withNode(root.command('trust'))
-      .description('keep the validators of a chain, for verification without a network')
-      .requiredOption('--out <file>', 'file to create')
-      .action((flags: NodeFlags & { out: string }) =>
-        reading(flags, ports, async ({ chainId, connection }) => {
-          const method = 'qbft_getValidatorsByBlockNumber'
-          const set: string[] = await connection.provider.send(method, ['latest'])
-          const from = await connection.provider.getBlockNumber()
-          const registry = ADDRESSES.licenceRegistry
-          // Blocks from here on: who was validator before is not known.
-          const trust = { chainId, registry, validators: [{ from, set }] }
-          ports.createText(flags.out, formatJson(trust))
-          print(`${set.length} validators from block ${from} on, in ${flags.out}`)
-        }),
-      ),
-    'licence trust --out trust.json',
-  )
+  addTrustCommands(root, ports)
 
   option.withExample(
     root
@@ -184,9 +163,7 @@ async function verify(path: string, flags: VerifyFlags, ports: CommandPorts): Pr
     const shown = readShown(text, { flags, ports, now })
     tellShown(shown, ports)
     const report = await verifyOnline(chain, shown)
-    print(`issuer   ${wordOf(report.issuer)}`)
-    print(`status   ${wordOf(report.status)}`)
-    print(`holder   ${wordOf(report.holder)}`)
+    tellChecks(report, ports)
     if (flags.purposeCode !== undefined) {
       const { holderKey } = shown.credential
       const entry = await recordVerification(chain, {
@@ -199,8 +176,7 @@ async function verify(path: string, flags: VerifyFlags, ports: CommandPorts): Pr
       })
       print(`recorded ${placeOf(entry)}`)
     }
-    const failed = [report.issuer, report.status, report.holder].find(({ ok }) => !ok)
-    if (failed !== undefined && !failed.ok) throw refused(failed.reason)
+    assertOk(report)
   })
 }
 
@@ -222,13 +198,6 @@ function readShown(
   const verdict = verifyAnswer(text, { request: read.request, memory, now })
   if (!verdict.ok) throw refused(verdict.reason)
   return verdict.presentation
-}
-
-function tellShown({ credential, purpose }: Presentation, { print }: CommandPorts): void {
-  const { body, ...fields } = credential.data
-  print(`purpose  ${purpose}`)
-  for (const [name, value] of Object.entries(fields)) print(`shown    ${name}: ${value}`)
-  for (const [name, value] of Object.entries(body)) print(`shown    body.${name}: ${value}`)
 }
 
 async function show(number: bigint, flags: NodeFlags, ports: CommandPorts): Promise<void> {
@@ -275,14 +244,6 @@ async function bill(
       )
     }
   })
-}
-
-function wordOf(check: Report['issuer' | 'status' | 'holder']): string {
-  return check.ok ? 'ok' : `refused: ${check.reason}`
-}
-
-function refused(reason: string): LicenceError {
-  return new LicenceError('LICENCE_REFUSED', `refused: ${reason}`, { reason })
 }
 
 function credits(amount: bigint): string {
