@@ -126,7 +126,8 @@ export function publicKeyOf(holder: Wallet): { publicKeyX: string; publicKeyY: s
   return { publicKeyX: `0x${digits.slice(0, 64)}`, publicKeyY: `0x${digits.slice(64)}` }
 }
 
-export function identityDomain(chain: Chain): object {
+/** @param chain the one that has the registry */
+export function identityDomain(chain: Pick<Chain, 'chainId'>): object {
   return {
     name: 'Vellum Identities',
     version: '1',
@@ -154,7 +155,7 @@ export function statementOf(holder: Wallet, changes: Partial<Statement> = {}): S
 
 /** @returns the arguments of `register` and `change` */
 export async function signedStatement(
-  chain: Chain,
+  chain: Pick<Chain, 'chainId'>,
   statement: Statement,
   signers: { readonly registrar?: Wallet; readonly holder: Wallet },
 ): Promise<unknown[]> {
@@ -186,7 +187,7 @@ export interface KeyChange {
 }
 
 export function signKeyChange(
-  chain: Chain,
+  chain: Pick<Chain, 'chainId'>,
   type: 'KeyChange' | 'Recovery',
   { identity, to, nonce, deadline = 4_000_000_000 }: KeyChange,
   signers: readonly Wallet[],
