@@ -59,6 +59,8 @@ export interface RunningNetworkOptions {
   readonly validators: number
   readonly followers?: number
   readonly chainId: number
+  /** Side chains; undefined: one chain with everything on it. */
+  readonly sideChains?: readonly string[]
   /** Seconds of a round. */
   readonly requestTimeout?: number
   /** Laid over the genesis file of every node. */
@@ -88,6 +90,7 @@ export async function createRunningNetwork(
     ...['--validators', String(validators), '--followers', String(followers)],
     ...['--chain-id', String(chainId), '--request-timeout', String(requestTimeout)],
     ...['--base-port', String(base), '--rpc-base-port', String(base + count)],
+    ...(options.sideChains === undefined ? [] : ['--side-chains', options.sideChains.join(',')]),
   ])
   const nodes = Array.from({ length: count }, (_, i) => {
     const folder = join(directory, `node${i + 1}`)

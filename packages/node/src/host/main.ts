@@ -212,6 +212,7 @@ network
     '--contracts <file>',
     'JSON of who governs and takes part in the system contracts (default: none, or with --dev-accounts those of the development chain)',
   )
+  .option('--side-chains <names>', 'side chains, with commas between them (default: none)', namesOf)
   .action(async (flags: NetworkFlags) => {
     const { createNetwork } = await import('./network-command.ts')
     await createNetwork(flags, PROGRAM, plainPorts())

@@ -80,6 +80,9 @@ async function answerOf(url: string, request: RequestInit): Promise<Answer> {
 }
 
 function reasonOf(error: unknown): string {
-  const { message, cause } = error as { message: string; cause?: { code?: string } }
-  return cause?.code ?? message
+  const { message, cause } = error as {
+    message: string
+    cause?: { code?: string; message?: string }
+  }
+  return cause?.code ?? cause?.message ?? message
 }
