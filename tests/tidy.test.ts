@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   rpc: ['evm', 'ledger'],
   licence: ['contracts'],
   node: ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'licence'],
-  simulator: ['evm', 'ledger', 'consensus', 'sidechain', 'rpc', 'node'],
+  simulator: ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'node'],
 }
 
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */

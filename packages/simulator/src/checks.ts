@@ -41,19 +41,11 @@ import {
 import type { Penalty, WireMessage } from './virtual-network.ts'
 import { createVoteTally } from './vote-tally.ts'
 
-export type Rule =
-  | 'S1'
-  | 'S2'
-  | 'S3'
-  | 'S4'
-  | 'S5'
-  | 'S6'
-  | 'D1'
-  | 'R18'
-  | 'P1'
-  | 'L1'
-  | 'L2'
-  | 'L3'
+export const RULES = [
+  ...(['S1', 'S2', 'S3', 'S4', 'S5', 'S6'] as const),
+  ...(['D1', 'R18', 'P1', 'L1', 'L2', 'L3'] as const),
+] as const
+export type Rule = (typeof RULES)[number]
 
 export interface Violation {
   readonly rule: Rule
@@ -89,7 +81,10 @@ export interface ChecksOptions {
   readonly validators: readonly Address[]
   readonly epochLength: number
   readonly isHonest: (node: Address) => boolean
+  /** Who sealed a block. */
   readonly recover: RecoverAuthor
+  /** Who signed a message, where a chain's messages have a domain; default: as `recover`. */
+  readonly recoverAuthor?: RecoverAuthor
   readonly now: () => number
   readonly nameOf: (node: Address) => string
 }
@@ -116,7 +111,7 @@ interface HeightRecord {
 }
 
 export function createChecks(options: ChecksOptions): Checks {
-  const { isHonest, recover, now, nameOf } = options
+  const { isHonest, recover, recoverAuthor = recover, now, nameOf } = options
   const violations: Violation[] = []
   const tally = createVoteTally(options.validators, options.epochLength)
   const blocks = new Map<number, { readonly hash: Hash; readonly by: Address }>()
@@ -157,7 +152,7 @@ export function createChecks(options: ChecksOptions): Checks {
     if (known !== undefined || frames.has(name)) return known
     let message: Message | undefined
     try {
-      message = decodeMessage(bytes, recover)
+      message = decodeMessage(bytes, recoverAuthor)
     } catch {
       // Junk of an adversary.
     }

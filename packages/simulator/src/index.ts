@@ -8,10 +8,12 @@ export { runMany } from './host/run-many.ts'
 export { runWorld } from './host/run-world.ts'
 export { loadScenario, shippedScenarios } from './host/scenario-source.ts'
 export type { WorldResult, WorldTask } from './host/world-worker.ts'
+export { type PegOutcome, runPegWorld } from './peg/world.ts'
 export { createPrng, type Prng } from './prng.ts'
 export { createVirtualProcess, type VirtualProcess } from './process-gate.ts'
 export type { Action, NodeIndex, Scenario, Step } from './scenario.ts'
-export { parseScenario, ScenarioError } from './scenario-file.ts'
+export { parseScenario } from './scenario-file.ts'
+export { ScenarioError } from './scenario-reader.ts'
 export { createMachineClock, type MachineClock } from './virtual-clock.ts'
 export {
   createVirtualDisk,

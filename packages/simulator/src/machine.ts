@@ -3,6 +3,7 @@
  * which a node runs. What outlives processes is here.
  */
 
+import { type MessageDomain, signerIn } from '@vellum/consensus'
 import type { Address } from '@vellum/evm'
 import { type Crc32, type Genesis, LedgerError, type Secp256k1 } from '@vellum/ledger'
 import { createNode, NodeError, parseConfig, type Signer, type VellumNode } from '@vellum/node'
@@ -41,6 +42,8 @@ export interface MachineOptions {
   readonly index: number
   /** Of a network of several chains: the one whose node this is. */
   readonly chain?: string
+  /** What the chain's messages are signed with. */
+  readonly domain?: MessageDomain
   readonly signer: Signer
   readonly genesis: Genesis
   readonly heartbeatMs: number
@@ -84,7 +87,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
         : tamperedTransport(honest, behaviours, {
             ...ports.adversary,
             self: address,
-            sign: signer.sign,
+            sign: signerIn(options.domain, signer.sign),
             seal: signer.sign,
             prng: prng.split(`behaviours ${starts}`),
             after: (ms, later) => void time.after(ms, () => own.enter(later)),

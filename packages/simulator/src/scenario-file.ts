@@ -1,51 +1,47 @@
 /** Reads scenarios from JSON: checked whole, defaults filled in, every complaint with its place. */
 
 import { BEHAVIOUR_NAMES } from './byzantine/catalogue.ts'
-import { type Action, SCENARIO_LIMITS, type Scenario, type Step } from './scenario.ts'
+import { type Action, SCENARIO_LIMITS, type Scenario } from './scenario.ts'
+import {
+  type Fields,
+  flag,
+  isObject,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  optionalAll,
+  parseWhole,
+  partly,
+  type Read,
+  text,
+  whole,
+  withDefault,
+} from './scenario-reader.ts'
 import { type DiskConditions, GOOD_DISK } from './virtual-disk.ts'
 import { CALM, type NetworkConditions } from './virtual-network.ts'
 
-/** A scenario that cannot be run; the message names every wrong place. */
-export class ScenarioError extends Error {
-  override readonly name = 'ScenarioError'
-  readonly code = 'SCENARIO_INVALID'
-}
-
-interface Place {
-  readonly path: string
-  readonly value: unknown
-  readonly complaints: string[]
-}
-
-type Read<T> = (place: Place) => T
-
 /** @throws ScenarioError naming each wrong field, what it must be, and what it is */
 export function parseScenario(json: unknown): Scenario {
-  const complaints: string[] = []
-  const scenario = SCENARIO({ path: '', value: json, complaints })
-  if (complaints.length === 0) checkNodes(scenario, complaints)
-  if (complaints.length > 0) {
-    throw new ScenarioError(
-      `the scenario is not valid:\n${complaints.map((line) => `  ${line}`).join('\n')}`,
-    )
-  }
-  return scenario
+  return parseWhole(json, SCENARIO, checkNodes)
 }
 
 const { nodesMax, stepsMax, secondsMax } = SCENARIO_LIMITS
 const part = number(0, 1)
+/** Up to a week. */
 const ms = number(0, 1_000 * secondsMax)
-const nodeIndex = whole(0, nodesMax - 1)
-const nodes = list(nodeIndex, 0, nodesMax)
+export const nodeIndex: Read<number> = whole(0, nodesMax - 1)
+export const nodes: Read<readonly number[]> = list(nodeIndex, 0, nodesMax)
 
-const NETWORK: Fields<NetworkConditions> = {
+export const NETWORK: Fields<NetworkConditions> = {
   delayMs: ms,
   tailPart: part,
   tailMs: ms,
   loss: part,
   duplication: part,
 }
-const DISK: Fields<DiskConditions> = {
+export const DISK: Fields<DiskConditions> = {
   syncMs: ms,
   slowPart: part,
   slowMs: ms,
@@ -79,7 +75,14 @@ const SCENARIO: Read<Scenario> = object<Scenario>({
       nodesMax,
     ),
   ),
-  steps: withDefault([], list(readStep, 0, stepsMax)),
+  steps: withDefault(
+    [],
+    list(
+      stepOf<Action>(() => ACTIONS),
+      0,
+      stepsMax,
+    ),
+  ),
   healAfterSeconds: number(0, secondsMax),
   blocksAfterHealing: withDefault(5, whole(0, 1_000)),
   expect: partly<Scenario['expect']>(
@@ -92,7 +95,7 @@ const SCENARIO: Read<Scenario> = object<Scenario>({
   ),
 })
 
-const ACTIONS: { readonly [Name in Action['do']]: Read<Action> } = {
+export const ACTIONS: { readonly [Name in Action['do']]: Read<Action> } = {
   kill: onNodes('kill'),
   'cut power': onNodes('cut power'),
   start: onNodes('start'),
@@ -135,17 +138,26 @@ function onNodes(name: Action['do']): Read<Action> {
   return read as Read<Action>
 }
 
-function readStep(place: Place): Step {
-  const raw = (isObject(place.value) ? place.value : {}) as Record<string, unknown>
-  const name = oneOf(Object.keys(ACTIONS) as Action['do'][])({
-    ...place,
-    path: `${place.path}.do`,
-    value: raw.do,
-  })
-  const { atSeconds, ...rest } = raw
-  const at = number(0, secondsMax)({ ...place, path: `${place.path}.atSeconds`, value: atSeconds })
-  if (raw.do !== name) return { atSeconds: at, do: 'ring' }
-  return { atSeconds: at, ...ACTIONS[name]({ ...place, value: rest }) }
+/** A step: one of the actions, and its time. @param actionsOf asked when a step is read */
+export function stepOf<A extends { readonly do: string }>(
+  actionsOf: () => { readonly [Name in A['do']]: Read<A> },
+): Read<{ readonly atSeconds: number } & A> {
+  return (place) => {
+    const actions = actionsOf()
+    const raw = (isObject(place.value) ? place.value : {}) as Record<string, unknown>
+    const name = oneOf(Object.keys(actions) as A['do'][])({
+      ...place,
+      path: `${place.path}.do`,
+      value: raw.do,
+    })
+    const { atSeconds, ...rest } = raw
+    const atPlace = { ...place, path: `${place.path}.atSeconds`, value: atSeconds }
+    return {
+      atSeconds: number(0, secondsMax)(atPlace),
+      // Its fields are looked at where its name is one.
+      ...(raw.do === name ? actions[name]({ ...place, value: rest }) : ({ do: name } as A)),
+    }
+  }
 }
 
 /** Every node that is named is there. */
@@ -164,109 +176,4 @@ function checkNodes(scenario: Scenario, complaints: string[]): void {
       for (const index of [value].flat(2)) check(`steps[${i}].${key}`, index as number)
     }
   })
-}
-
-// --- readers ---
-
-type Fields<T> = { readonly [Key in keyof T]-?: Read<T[Key]> }
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function object<T>(fields: Fields<T>): Read<T> {
-  return ({ path, value, complaints }) => {
-    if (!isObject(value)) complaints.push(`${path || 'the file'} must be an object`)
-    const given = (isObject(value) ? value : {}) as Record<string, unknown>
-    const at = (key: string): string => (path === '' ? key : `${path}.${key}`)
-    for (const key of Object.keys(given)) {
-      if (Object.hasOwn(fields, key)) continue
-      complaints.push(`${at(key)} is not known; known here: ${Object.keys(fields).join(', ')}`)
-    }
-    const entries = Object.entries<Read<unknown>>(fields as Record<string, Read<unknown>>)
-      .map(([key, read]) => [key, read({ path: at(key), value: given[key], complaints })] as const)
-      .filter(([, each]) => each !== undefined)
-    return Object.fromEntries(entries) as T
-  }
-}
-
-/** An object of which anything may be left out. */
-function partly<T extends object>(defaults: T, fields: Fields<T>): Read<T> {
-  const entries = Object.entries<Read<unknown>>(fields as Record<string, Read<unknown>>)
-  const filled = Object.fromEntries(
-    entries.map(([key, read]) => [key, withDefault(defaults[key as keyof T], read as never)]),
-  )
-  const read = object<T>(filled as Fields<T>)
-  return (place) => read({ ...place, value: place.value === undefined ? {} : place.value })
-}
-
-function optionalAll<T extends object>(fields: Fields<T>): Fields<T> {
-  const entries = Object.entries<Read<unknown>>(fields as Record<string, Read<unknown>>)
-  return Object.fromEntries(entries.map(([key, read]) => [key, optional(read)])) as Fields<T>
-}
-
-function withDefault<T>(value: T, read: Read<T>): Read<T> {
-  return (place) => (place.value === undefined ? value : read(place))
-}
-
-/** Left out of the object where it is not given. */
-function optional<T>(read: Read<T>): Read<T> {
-  return (place) => (place.value === undefined ? (undefined as T) : read(place))
-}
-
-function list<T>(read: Read<T>, least: number, most: number): Read<readonly T[]> {
-  return ({ path, value, complaints }) => {
-    if (!Array.isArray(value) || value.length < least || value.length > most) {
-      complaints.push(`${path} must be a list of ${least} to ${most}, not ${shown(value)}`)
-      return []
-    }
-    return value.map((each, i) => read({ path: `${path}[${i}]`, value: each, complaints }))
-  }
-}
-
-function number(least: number, most: number): Read<number> {
-  return ({ path, value, complaints }) => {
-    if (typeof value === 'number' && value >= least && value <= most) return value
-    complaints.push(`${path} must be a number from ${least} to ${most}, not ${shown(value)}`)
-    return least
-  }
-}
-
-function whole(least: number, most: number): Read<number> {
-  return (place) => {
-    const { path, value, complaints } = place
-    if (Number.isSafeInteger(value)) return number(least, most)(place)
-    complaints.push(`${path} must be a whole number from ${least} to ${most}, not ${shown(value)}`)
-    return least
-  }
-}
-
-function text(byDefault?: string): Read<string> {
-  return ({ path, value, complaints }) => {
-    if (value === undefined && byDefault !== undefined) return byDefault
-    if (typeof value === 'string' && (value !== '' || byDefault === '')) return value
-    complaints.push(`${path} must be text, not ${shown(value)}`)
-    return ''
-  }
-}
-
-function flag({ path, value, complaints }: Place): boolean {
-  if (typeof value === 'boolean') return value
-  complaints.push(`${path} must be true or false, not ${shown(value)}`)
-  return false
-}
-
-function oneOf<T extends string>(words: readonly T[]): Read<T> {
-  return ({ path, value, complaints }) => {
-    const found = words.find((word) => word === value)
-    if (found !== undefined) return found
-    complaints.push(`${path} must be one of ${words.join(', ')}, not ${shown(value)}`)
-    return words[0]!
-  }
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return 'missing'
-  const json = JSON.stringify(value)
-  return json.length > 60 ? `${json.slice(0, 60)}…` : json
 }

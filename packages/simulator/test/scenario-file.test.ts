@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { drawScenario } from '../src/draw-scenario.ts'
 import { loadScenario, shippedScenarios } from '../src/host/scenario-source.ts'
-import { parseScenario, ScenarioError } from '../src/scenario-file.ts'
+import { parseScenario } from '../src/scenario-file.ts'
+import { ScenarioError } from '../src/scenario-reader.ts'
 
 const complaintsOf = (json: unknown): string => {
   try {

@@ -3,14 +3,24 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { drawScenario } from '../draw-scenario.ts'
+import { drawPegScenario } from '../peg/draw.ts'
+import type { PegScenario } from '../peg/scenario.ts'
 import type { Scenario } from '../scenario.ts'
-import { ScenarioError } from '../scenario-file.ts'
+import { ScenarioError } from '../scenario-reader.ts'
 import type { Outcome } from '../world.ts'
 import { control } from './control.ts'
 import { curve } from './curve.ts'
+import { describePegOutcome, isPegAsExpected } from './peg-report.ts'
+import { sweepPeg } from './peg-sweep.ts'
 import { describeOutcome, isAsExpected } from './report.ts'
-import { runWorld } from './run-world.ts'
-import { loadScenario, shippedScenarios } from './scenario-source.ts'
+import { runPeg, runWorld } from './run-world.ts'
+import {
+  isPegScenario,
+  loadAnyScenario,
+  loadScenario,
+  shippedPegScenarios,
+  shippedScenarios,
+} from './scenario-source.ts'
 import { type SweepOptions, sweep, sweepCatalogue } from './sweep.ts'
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -30,7 +40,10 @@ const program = new Command('simulate')
     'Runs real nodes in virtual worlds: time, network, disks and adversaries from a seed',
   )
   .showHelpAfterError()
-  .addHelpText('after', `\nScenarios that come along: ${shippedScenarios().join(', ')}`)
+  .addHelpText(
+    'after',
+    `\nScenarios that come along: ${[...shippedScenarios(), ...shippedPegScenarios()].join(', ')}`,
+  )
 
 program
   .command('run')
@@ -39,7 +52,9 @@ program
   .option('--seed <text>', 'what the world is drawn from', '1')
   .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
   .action(async (source: string, flags: { seed: string; trace?: string }) => {
-    await runOne(loadScenario(source), flags.seed, flags.trace)
+    const scenario = loadAnyScenario(source)
+    if (isPegScenario(scenario)) await runOnePeg(scenario, flags.seed, flags.trace)
+    else await runOne(scenario, flags.seed, flags.trace)
   })
 
 withSeeds(program.command('sweep'))
@@ -54,15 +69,23 @@ withSeeds(program.command('catalogue'))
     if (!(await sweepCatalogue(flags, sweepPorts))) process.exitCode = 1
   })
 
+withSeeds(program.command('peg'))
+  .description('main chain, side chains and relayers: worlds with all kinds of faults mixed')
+  .action(async (flags: SweepOptions) => {
+    if (!(await sweepPeg(flags, sweepPorts))) process.exitCode = 1
+  })
+
 program
   .command('replay')
   .description('run the world of one seed of a sweep again')
   .argument('<seed>', 'the seed', whole)
   .option('--trace <file>', 'write every event, one line each; `-`: to standard output')
   .option('--scenario', 'print what was drawn as a scenario, and do not run it')
-  .action(async (seed: number, flags: { trace?: string; scenario?: boolean }) => {
-    const scenario = drawScenario(`${seed}`)
+  .option('--peg', 'of a sweep of `peg`')
+  .action(async (seed: number, flags: { trace?: string; scenario?: boolean; peg?: boolean }) => {
+    const scenario = (flags.peg ? drawPegScenario : drawScenario)(`${seed}`)
     if (flags.scenario) print(JSON.stringify(scenario, undefined, 2))
+    else if (isPegScenario(scenario)) await runOnePeg(scenario, `${seed}`, flags.trace)
     else await runOne(scenario, `${seed}`, flags.trace)
   })
 
@@ -107,17 +130,41 @@ async function runOne(
   seed: string,
   trace: string | undefined,
 ): Promise<Outcome> {
-  print(`scenario    ${scenario.name}: ${scenario.about}`)
+  announce(scenario, seed)
+  const outcome = await traced(trace, (read) => runWorld(scenario, seed, read))
+  print(describeOutcome(outcome))
+  const isExpected = isAsExpected(scenario, outcome)
+  print(`expected    ${scenario.expect.violations} violations: ${isExpected ? 'yes' : 'NO'}`)
+  if (!isExpected) process.exitCode = 1
+  return outcome
+}
+
+async function runOnePeg(
+  scenario: PegScenario,
+  seed: string,
+  trace: string | undefined,
+): Promise<void> {
+  announce(scenario, seed)
+  const outcome = await traced(trace, (read) => runPeg(scenario, seed, read))
+  print(describePegOutcome(scenario, outcome))
+  const isExpected = isPegAsExpected(scenario, outcome)
+  print(`expected    ${isExpected ? 'yes' : 'NO'}`)
+  if (!isExpected) process.exitCode = 1
+}
+
+function announce({ name, about }: Scenario | PegScenario, seed: string): void {
+  print(`scenario    ${name}: ${about}`)
   print(`seed        ${seed}`)
+}
+
+async function traced<T>(
+  trace: string | undefined,
+  run: (read: ((line: string) => void) | undefined) => Promise<T>,
+): Promise<T> {
   const file = trace === undefined || trace === '-' ? undefined : openSync(trace, 'w')
   const write = (line: string): void => void writeSync(file ?? 1, `${line}\n`)
   try {
-    const outcome = await runWorld(scenario, seed, trace === undefined ? undefined : write)
-    print(describeOutcome(outcome))
-    const isExpected = isAsExpected(scenario, outcome)
-    print(`expected    ${scenario.expect.violations} violations: ${isExpected ? 'yes' : 'NO'}`)
-    if (!isExpected) process.exitCode = 1
-    return outcome
+    return await run(trace === undefined ? undefined : write)
   } finally {
     if (file !== undefined) closeSync(file)
   }

@@ -3,6 +3,8 @@
 import { crc32 } from 'node:zlib'
 import { loadSystemCrypto } from '@vellum/node'
 import { createCheapCrypto } from '../cheap-crypto.ts'
+import type { PegScenario } from '../peg/scenario.ts'
+import { type PegOutcome, runPegWorld } from '../peg/world.ts'
 import type { Scenario } from '../scenario.ts'
 import { createWorld, type Outcome } from '../world.ts'
 
@@ -14,6 +16,16 @@ export function runWorld(
 ): Promise<Outcome> {
   const crypto = scenario.crypto === 'cheap' ? createCheapCrypto() : loadSystemCrypto().crypto
   return createWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read }).run()
+}
+
+/** The same for a world of several chains; its contracts recover real signatures. */
+export function runPeg(
+  scenario: PegScenario,
+  seed: string,
+  read?: (line: string) => void,
+): Promise<PegOutcome> {
+  const { crypto } = loadSystemCrypto()
+  return runPegWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read })
 }
 
 /** After so many events the program around the world gets a turn. */
