@@ -49,6 +49,14 @@ afterAll(async () => {
 })
 
 describe('ethers', () => {
+  test('gets the receipt as the answer, with no wait for a later block', async () => {
+    const transaction = await wallet.populateTransaction({ to: bob.address, value: 1n })
+    const raw = await wallet.signTransaction(transaction)
+    const receipt = await provider.send('eth_sendRawTransactionSync', [raw])
+    expect(receipt).toMatchObject({ status: '0x1', transactionHash: keccak256(raw) })
+    expect(Number(receipt.blockNumber)).toBe(await provider.getBlockNumber())
+  })
+
   test('calls, sends and finds its events by their indexed values', async () => {
     const entry = id('entry 1')
     const sent = await register.register!(entry, 'first')
