@@ -58,7 +58,7 @@ contract PegProbe is IERC7786Recipient, IPegSender {
         if (what == 4) (innerCallSucceeded, innerAnswer) = address(_gateway).call(payload[1:]);
         if (what == 5) {
             assembly {
-                revert(0, 1000000)
+                revert(0x10000, 1000000)
             }
         }
         if (what == 6) {
