@@ -21,6 +21,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   simulator: ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'node'],
 }
 
+/** Packages show themselves by their index alone, but for what others are to have without the rest. */
+const SHOWN_APART: ReadonlySet<string> = new Set([
+  '@vellum/licence/cli',
+  '@vellum/contracts/addresses',
+])
+
 /** Cores: no clock, socket, disk, environment or random source (guide, section 1). */
 const PURE = ['evm', 'contracts', 'ledger', 'consensus', 'sidechain', 'rpc', 'simulator']
 /** Command lines and worker processes of pure packages. */
@@ -74,8 +80,7 @@ describe('layers', () => {
         const parts = target!.split('/')
         const module = target!.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!
         if (!(module in dependencies)) wrong.push(`${file}: ${target}`)
-        // Packages show themselves by their index alone; commands are apart, as few load them.
-        const isShown = target === module || target === '@vellum/licence/cli'
+        const isShown = target === module || SHOWN_APART.has(target!)
         if (module.startsWith('@vellum/') && !isShown) wrong.push(`${file}: ${target}`)
       }
     }
@@ -110,6 +115,11 @@ test('nothing awaits on the way to an opcode', () => {
       /\b(async|await|Promise)\b/.test(read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
     )
   expect(wrong).toEqual([])
+})
+
+test('packages are judged by the Node.js that is pinned', () => {
+  const pinned = JSON.parse(read('node_modules/node/package.json')) as { version: string }
+  expect(read('pnpm-workspace.yaml')).toContain(`\nnodeVersion: ${pinned.version}\n`)
 })
 
 test('no file hides its idea behind a vague name', () => {
