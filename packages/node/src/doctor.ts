@@ -21,6 +21,15 @@ export interface DoctorFacts {
     | { readonly kind: 'qbft'; readonly status: ConsensusStatus }
   /** undefined: no directory was looked at. */
   readonly directory: DirectoryFacts | undefined
+  /** Side chains of the directory that are to be served. */
+  readonly sides?: readonly SideFacts[]
+}
+
+export interface SideFacts extends Omit<DoctorFacts, 'sides'> {
+  readonly name: string
+  readonly directory: DirectoryFacts
+  /** Why it is not served, if the node says so. */
+  readonly reason: string | undefined
 }
 
 export interface DirectoryFacts {
@@ -54,6 +63,17 @@ export function diagnose(facts: DoctorFacts, language: Language): readonly Findi
       findings.push(...diagnoseConsensus(facts.node.status, language))
   }
   if (facts.directory !== undefined) findings.push(...diagnoseDirectory(facts.directory, language))
+  // A node that does not answer says nothing of any of its chains.
+  if (facts.node.kind === 'silent') return findings
+  for (const side of facts.sides ?? []) {
+    const { name, directory, reason } = side
+    const isServed = side.node.kind !== 'silent'
+    if (!isServed) add('trouble', say.notServed(name, reason))
+    const found = isServed
+      ? diagnose(side, language)
+      : diagnoseDirectory(directory, language).filter(({ level }) => level === 'trouble')
+    for (const { level, text } of found) add(level, `${name}: ${text}`)
+  }
   return findings
 }
 
@@ -137,6 +157,7 @@ interface Words {
   evidence(count: number): string
   votes(count: number): string
   noChain(path: string): string
+  notServed(name: string, reason: string | undefined): string
   headFile(path: string, state: 'missing' | 'unreadable'): string
   noStore(path: string): string
   disk(mebibytes: number): string
@@ -160,6 +181,8 @@ const WORDS: Readonly<Record<Language, Words>> = {
     votes: (count) =>
       `${count} changes of the validator set are wanted here (qbft_getPendingVotes).`,
     noChain: (path) => `${path} holds no chain.`,
+    notServed: (name, reason) =>
+      `The side chain ${name} is not served: ${reason ?? 'the log of the node says why'}. The other chains are not touched by that.`,
     headFile: (path, state) =>
       `The head file in ${path} is ${state}: the node will not start. See "Damage" in the guide.`,
     noStore: (path) =>
@@ -178,6 +201,8 @@ const WORDS: Readonly<Record<Language, Words>> = {
     evidence: (count) => `启动以来已证实 ${count} 次验证者自相矛盾：日志中写明是谁。`,
     votes: (count) => `本节点希望对验证者集合作 ${count} 项变更（qbft_getPendingVotes）。`,
     noChain: (path) => `${path} 中没有链。`,
+    notServed: (name, reason) =>
+      `侧链 ${name} 未提供服务：${reason ?? '原因见节点日志'}。其他链不受影响。`,
     headFile: (path, state) =>
       `${path} 中的 head 文件${state === 'missing' ? '缺失' : '已损坏'}：节点将无法启动。请见指南中的“损坏”一节。`,
     noStore: (path) => `${path} 中的数据库不见了，而链已经开始：请恢复备份。`,

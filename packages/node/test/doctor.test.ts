@@ -8,6 +8,7 @@ import type { ConsensusStatus } from '@vellum/rpc'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config.ts'
 import { type DirectoryFacts, type DoctorFacts, diagnose, isHealthy } from '../src/doctor.ts'
+import { makeChainFolder } from '../src/host/chain-folders.ts'
 import { type DoctorOptions, runDoctor } from '../src/host/doctor-command.ts'
 import { createHeadFile } from '../src/host/head-file.ts'
 import { createVirtualNode } from './virtual-node.ts'
@@ -113,7 +114,7 @@ describe('vellum doctor', () => {
   let directory: string
   let server: Server
   /** What the node answers with. */
-  let answer: (method: string) => string
+  let answer: (method: string, path: string) => string | undefined
   let lines: string[]
   let options: DoctorOptions
 
@@ -125,12 +126,17 @@ describe('vellum doctor', () => {
       request.on('data', (chunk: Buffer) => {
         body += chunk.toString()
       })
-      request.on('end', () => response.end(answer((JSON.parse(body) as { method: string }).method)))
+      request.on('end', () => {
+        const text = answer((JSON.parse(body) as { method: string }).method, request.url!)
+        if (text === undefined) response.statusCode = 404
+        response.end(text)
+      })
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     lines = []
     options = {
       config: parseConfig({ dataDir: directory }),
+      chain: undefined,
       url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       isDirectoryNamed: false,
       language: 'en',
@@ -169,6 +175,29 @@ describe('vellum doctor', () => {
     expect(lines).toEqual([expect.stringContaining('is not sealed by QBFT')])
     answer = () => 'null'
     expect(await runDoctor(options)).toBe(0)
+  })
+
+  it('tells of each side chain of the directory, and why one is not served', async () => {
+    writeFileSync(join(directory, 'genesis.json'), '{}')
+    for (const name of ['fishing', 'health', 'old']) {
+      const config = { served: name !== 'old' }
+      makeChainFolder(directory, { name, genesis: '{}', config })
+    }
+    answer = (method, path) => {
+      if (path === '/chain/health') return undefined
+      const chains = [{ name: 'health', state: 'failed', reason: 'its disk is full' }]
+      return JSON.stringify({ result: method === 'admin_chains' ? chains : healthy })
+    }
+    expect(await runDoctor(options)).toBe(1)
+    const text = lines.join('\n')
+    expect(text).toMatch(/^✓ fishing: Nothing waits for a block/m)
+    expect(text).toMatch(/^✗ The side chain health is not served: its disk is full/m)
+    expect(text).not.toContain('old')
+    lines = []
+    // Alone, by its name.
+    expect(await runDoctor({ ...options, chain: 'fishing' })).toBe(0)
+    expect(lines.join('\n')).toContain('/chain/fishing')
+    expect(await runDoctor({ ...options, chain: 'health' })).toBe(1)
   })
 
   it('gives everything as JSON', async () => {

@@ -16,15 +16,20 @@ import {
   type Finding,
   type FindingLevel,
   isHealthy,
+  type SideFacts,
 } from '../doctor.ts'
+import { chainFolder, listChainFolders, readChainConfig } from './chain-folders.ts'
 import { genesisPath } from './data-directory.ts'
 import { headFileExists, openHeadFile } from './head-file.ts'
 import { systemClock } from './machine.ts'
+import { MAIN_CHAIN } from './observation.ts'
 import { makeToken, readTokenSecret } from './rpc-tokens.ts'
 import { voteFilePath } from './vote-file.ts'
 
 export interface DoctorOptions {
   readonly config: NodeConfig
+  /** A side chain, alone; undefined: main, and the side chains of its directory. */
+  readonly chain: string | undefined
   /** The node's RPC; undefined: where the configuration has it. */
   readonly url: string | undefined
   /** True if the caller named a directory or a file of settings: then it must hold a chain. */
@@ -43,20 +48,70 @@ const STATUS_METHOD = 'vellum_consensusStatus'
 
 /** @returns the process's exit code: 0 healthy, 1 trouble */
 export async function runDoctor(options: DoctorOptions): Promise<number> {
-  const { config, language, format, print } = options
-  const url = options.url ?? urlOf(config)
-  const hasDirectory = options.isDirectoryNamed || existsSync(genesisPath(config.dataDir))
-  const facts: DoctorFacts = {
-    url,
-    node: await askNode(url, await tokenOf(config)),
-    directory: hasDirectory ? lookAt(config) : undefined,
-  }
+  const { language, format, print } = options
+  const facts = await factsOf(options)
   const findings = diagnose(facts, language)
   const healthy = isHealthy(findings)
   if (format === 'json') print(JSON.stringify({ healthy, findings, ...facts }))
   // In one piece: who reads only the first lines may hang up after them.
   else print([...report(facts, findings, options)].join('\n'))
   return healthy ? 0 : 1
+}
+
+async function factsOf({ config, chain, ...options }: DoctorOptions): Promise<DoctorFacts> {
+  const base = options.url ?? urlOf(config)
+  const token = await tokenOf(config)
+  if (chain !== undefined && chain !== MAIN_CHAIN) {
+    const url = `${base}/chain/${chain}`
+    const directory = lookAtSide(config, chain)
+    return { url, node: await askNode(url, token), directory }
+  }
+  const hasDirectory = options.isDirectoryNamed || existsSync(genesisPath(config.dataDir))
+  const node = await askNode(base, token)
+  if (!hasDirectory) return { url: base, node, directory: undefined }
+  const names = listChainFolders(config.dataDir).filter((name) => isToBeServed(config, name))
+  const reasons = names.length === 0 ? new Map() : await reasonsOf(base, token)
+  const sides: SideFacts[] = []
+  for (const name of names) {
+    const url = `${base}/chain/${name}`
+    sides.push({
+      name,
+      url,
+      node: await askNode(url, token),
+      directory: lookAtSide(config, name),
+      reason: reasons.get(name),
+    })
+  }
+  return { url: base, node, directory: lookAt(config), sides }
+}
+
+function isToBeServed({ dataDir }: NodeConfig, name: string): boolean {
+  try {
+    return readChainConfig(chainFolder(dataDir, name)).served
+  } catch {
+    // A file that cannot be read says nothing; that the chain is not served will be seen.
+    return true
+  }
+}
+
+function lookAtSide(config: NodeConfig, name: string): DirectoryFacts {
+  const folder = chainFolder(config.dataDir, name)
+  // Keys and their votes are main's to look at.
+  return { ...lookAt({ ...config, dataDir: folder }), openFiles: [], voteFile: undefined }
+}
+
+/** Why chains are not served, if the node tells that to everybody here. */
+async function reasonsOf(
+  url: string,
+  token: string | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const chains = await askFor(url, 'admin_chains', token).catch(() => undefined)
+  if (!Array.isArray(chains)) return new Map()
+  return new Map(
+    (chains as { name?: unknown; reason?: unknown }[]).flatMap(({ name, reason }) =>
+      typeof name === 'string' && typeof reason === 'string' ? [[name, reason]] : [],
+    ),
+  )
 }
 
 function urlOf({ rpc }: NodeConfig): string {
@@ -68,29 +123,32 @@ function urlOf({ rpc }: NodeConfig): string {
 async function tokenOf({ rpc }: NodeConfig): Promise<string | undefined> {
   if (rpc.jwtSecretFile === undefined) return undefined
   const nowSeconds = systemClock.now() / 1_000
-  const permissions = [STATUS_METHOD]
+  const permissions = [STATUS_METHOD, 'admin_chains']
   return makeToken(readTokenSecret(rpc.jwtSecretFile), { nowSeconds, permissions })
 }
 
 async function askNode(url: string, token: string | undefined): Promise<DoctorFacts['node']> {
-  let answer: { readonly result?: unknown; readonly error?: { readonly code?: unknown } }
   try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: STATUS_METHOD, params: [] }),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    })
-    if (response.status !== 200) return { kind: 'silent', reason: `HTTP ${response.status}` }
-    answer = JSON.parse(await boundedText(response))
+    const status = await askFor(url, STATUS_METHOD, token)
+    return isStatus(status) ? { kind: 'qbft', status } : { kind: 'other' }
   } catch (error) {
     return { kind: 'silent', reason: reasonOf(error) }
   }
-  if (isStatus(answer?.result)) return { kind: 'qbft', status: answer.result }
-  return { kind: 'other' }
+}
+
+/** @returns undefined for an answer that is an error @throws if there is none */
+async function askFor(url: string, method: string, token: string | undefined): Promise<unknown> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [] }),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  })
+  if (response.status !== 200) throw new Error(`HTTP ${response.status}`)
+  return (JSON.parse(await boundedText(response)) as { readonly result?: unknown } | null)?.result
 }
 
 async function boundedText(response: Response): Promise<string> {

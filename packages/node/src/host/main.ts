@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url'
 import { LedgerError } from '@vellum/ledger'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { DEFAULT_GAS_LIMIT, type NodeConfig, parseConfig } from '../config.ts'
+import { configOfChain, DEFAULT_GAS_LIMIT, type NodeConfig, parseConfig } from '../config.ts'
 import { LANGUAGES, type Language } from '../consensus-words.ts'
 import { NodeError } from '../error.ts'
 import { initVotes, listAccounts, newAccount } from './account-commands.ts'
@@ -19,6 +19,7 @@ import {
   initChain,
   verifyChain,
 } from './chain-commands.ts'
+import { chainFolder, readChainConfig } from './chain-folders.ts'
 import { readConfigFile } from './config-file.ts'
 import { createConsoleLog } from './console-log.ts'
 import { keystoreDirectory } from './data-directory.ts'
@@ -28,6 +29,7 @@ import type { PasswordSource } from './key-files.ts'
 import { runLibraryCommand } from './library-commands.ts'
 import type { NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
+import { MAIN_CHAIN } from './observation.ts'
 import { createProgress } from './progress.ts'
 import type { AttachFlags, CreateFlags, NodesFlags, RetireFlags } from './sidechain-command.ts'
 import { printToken } from './token-command.ts'
@@ -52,6 +54,7 @@ interface Flags {
   readonly passwordFd?: number
   readonly acceptVoteLoss?: boolean
   readonly logLevel?: string
+  readonly chain?: string
 }
 
 interface StartFlags {
@@ -134,7 +137,7 @@ withConfig(program.command('init'))
   .requiredOption('--genesis <file>', 'genesis file')
   .action((flags: Flags & { genesis: string }) => initChain(flags.genesis, portsOf(flags)))
 
-withConfig(program.command('export'))
+withChain(program.command('export'))
   .description('write blocks to a file: RLP, one after another')
   .argument('<file>', 'file to create')
   .option('--from <number>', 'first block (default: 1)', whole)
@@ -143,7 +146,7 @@ withConfig(program.command('export'))
     exportBlocks(file, { from: flags.from, to: flags.to }, portsOf(flags)),
   )
 
-withConfig(program.command('import'))
+withChain(program.command('import'))
   .description('verify and execute the blocks of files, and append them to the chain')
   .argument('<file...>', 'files of blocks, in order')
   .option('--foreign', 'of a chain of other origin: neither seals nor proof of work are checked')
@@ -157,14 +160,14 @@ withConfig(program.command('import'))
     )
   })
 
-withConfig(program.command('verify'))
+withChain(program.command('verify'))
   .description('verify the files, every block, and that the state root recomputes')
   .option('--accept-head', 'take the database for whole although the head file is missing')
   .action((flags: Flags & { acceptHead?: boolean }) =>
     verifyChain(flags.acceptHead ?? false, portsOf(flags)),
   )
 
-withConfig(program.command('doctor'))
+withChain(program.command('doctor'))
   .description('say why no block is made, and what is wrong with a node')
   .option('--rpc <url>', 'JSON-RPC of the node (default: as the settings have it)')
   .option('--json', 'everything that was found, as JSON')
@@ -174,6 +177,7 @@ withConfig(program.command('doctor'))
   .action(async (flags: Flags & { rpc?: string; json?: boolean; lang: Language }) => {
     process.exitCode = await runDoctor({
       config: configOf(flags),
+      chain: flags.chain,
       url: flags.rpc,
       isDirectoryNamed: flags.config !== undefined || flags.dataDir !== undefined,
       language: flags.lang,
@@ -427,6 +431,11 @@ function withConfig(command: Command): Command {
     .option('--log-level <level>', 'error, warn, info or debug (default: info)')
 }
 
+/** Options of the commands that work on one chain of a data directory. */
+function withChain(command: Command): Command {
+  return withConfig(command).option('--chain <name>', 'side chain of the directory (default: main)')
+}
+
 function withKeystore(command: Command): Command {
   return command
     .option('--data-dir <directory>', 'data directory that holds the keystore (default: data/dev)')
@@ -447,8 +456,15 @@ function passwordSource(flags: Flags, question: string): PasswordSource {
 }
 
 function portsOf(flags: Flags): CommandPorts {
-  const config = configOf(flags)
+  const config = configOfNamed(configOf(flags), flags.chain)
   return { config, log: createConsoleLog(config.logLevel, toStandardError), ...plainPorts() }
+}
+
+/** The settings for a chain of the data directory. @param name undefined: main */
+function configOfNamed(config: NodeConfig, name: string | undefined): NodeConfig {
+  if (name === undefined || name === MAIN_CHAIN) return config
+  const folder = chainFolder(config.dataDir, name)
+  return configOfChain(config, readChainConfig(folder), folder)
 }
 
 function plainPorts(): Pick<CommandPorts, 'progress' | 'print'> {

@@ -37,6 +37,8 @@ export interface ServedChainHandle {
   readonly genesis: Genesis
   /** Of the genesis block. */
   readonly hash: Hash
+  /** The node's settings, with those of the chain laid over them. */
+  readonly relay: NodeConfig['relay']
 }
 
 export interface ServedChains extends ChainsPort {
@@ -186,6 +188,8 @@ export function createServedChains(options: ServedChainsOptions): ServedChains {
     } catch (error) {
       const reason = (error as Error).message
       log.error('a chain cannot be opened and is not served; the others go on', { name, reason })
+      // It may have failed before anybody watched it.
+      shared.observation.watch(name).end(reason)
       places.set(name, unopened('failed', reason))
     }
   }
@@ -345,8 +349,8 @@ function unopened(state: 'stopped' | 'failed', reason: string | undefined): Plac
   return { state, local: undefined, reason, chainId: undefined, hash: undefined }
 }
 
-function handleOf({ name, node, genesis, hash }: LocalNode): ServedChainHandle {
-  return { name, node, genesis, hash }
+function handleOf({ name, node, genesis, hash, config }: LocalNode): ServedChainHandle {
+  return { name, node, genesis, hash, relay: config.relay }
 }
 
 function refusal(reason: string): NodeError {
