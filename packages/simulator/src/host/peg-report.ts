@@ -23,7 +23,7 @@ export function describePegOutcome({ sides }: PegScenario, outcome: PegOutcome):
   return [
     `blocks      ${heights.map((height, i) => `${names[i]} ${height}`).join(', ')}`,
     `people      ${outcome.operations} acts, ${arrivals} licences moved to another chain`,
-    `messages    ${sent} sent, ${delivered} delivered, ${failed} failed, ${expired} expired; ${at(0.5)} s from sending to acknowledgement (p50), ${at(1)} s at most`,
+    `messages    ${sent} sent, ${delivered} delivered, ${failed} failed, ${expired} expired, ${outcome.forged} forged; ${at(0.5)} s from sending to acknowledgement (p50), ${at(1)} s at most`,
     `relayers    ${outcome.relayed} transactions, ${outcome.relayerDeaths} deaths at a step`,
     `settled     ${settledMs === undefined ? 'never' : `${seconds(settledMs)} s after the healing`}`,
     `frozen      ${outcome.frozen.join(', ') || 'no client'}`,

@@ -70,6 +70,7 @@ function describeAll(outcomes: readonly PegOutcome[], print: (line: string) => v
     ['  delivered', `${sum(({ delivered }) => delivered)}`],
     ['  failed, undone', `${sum(({ failed }) => failed)}`],
     ['  expired, undone', `${sum(({ expired }) => expired)}`],
+    ['  forged by a liar', `${sum(({ forged }) => forged)}`],
     ['licences moved', `${sum(({ arrivals }) => arrivals)}`],
     ['relayed transactions', `${sum(({ relayed }) => relayed)}`],
     ['deaths of relayers', `${sum(({ relayerDeaths }) => relayerDeaths)}`],

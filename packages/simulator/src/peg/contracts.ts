@@ -63,8 +63,9 @@ export const LIGHT_CLIENT = {
 
 export const GATEWAY = {
   openChannel: abiFunction('openChannel', tupleOf(U64), NOTHING),
-  /** 1: open. */
-  channelOf: abiFunction('channelOf', tupleOf(U64), WORD),
+  setDefaults: abiFunction('setDefaults', tupleOf(U64, U64), NOTHING),
+  /** Time to live first. */
+  defaults: abiFunction('defaults', NOTHING, WORD),
 }
 
 export const IDENTITIES = {

@@ -88,7 +88,7 @@ export function drawPegScenario(seed: string): PegScenario {
     heartbeatMs: isLong ? 60_000 : prng.split('heartbeat').pick([2_000, 5_000, 20_000]),
     timeToLiveSeconds: isLong ? 900 : prng.split('life').pick([20, 60, 300]),
     trustingPeriodSeconds: 14 * 24 * 3_600,
-    operationsPerSecond: prng.split('load').between(0.3, 1),
+    operationsPerSecond: prng.split('load').between(0.5, isLong ? 1 : 3),
     without: 'nothing',
     network: drawNetwork(prng.split('network')),
     disk: GOOD_DISK,

@@ -3,16 +3,26 @@
  * an issuer is accredited on each. Done again until the chain says that it is done.
  */
 
+import type { Address } from '@vellum/evm'
 import type { Secp256k1 } from '@vellum/ledger'
-import type { VellumNode } from '@vellum/node'
 import { AT, COUNCIL, GATEWAY, LIGHT_CLIENT, ORGANISATIONS, wordOfCode } from './contracts.ts'
-import { CLOCK_DRIFT_SECONDS, CODES, LICENCE_TYPE, type PegGenesis } from './genesis.ts'
+import {
+  CLOCK_DRIFT_SECONDS,
+  CODES,
+  LICENCE_TYPE,
+  type PegChain,
+  type PegGenesis,
+} from './genesis.ts'
 import type { NodeOf } from './people.ts'
 import type { PegScenario } from './scenario.ts'
 import { askNumber, submitCall } from './transactor.ts'
 
 const GAS = 4_000_000n
+/** For messages whose sender names none: all of ours do. */
+const MESSAGE_GAS = 1_000_000n
 const YEARS_SECONDS = 10n * 365n * 24n * 3_600n
+
+type CouncilCall = [target: Address, data: Uint8Array]
 
 /** @returns true once nothing is left to be done */
 export function found(
@@ -21,10 +31,12 @@ export function found(
   nodeOf: NodeOf,
   crypto: Secp256k1,
 ): boolean {
-  const [main, ...sides] = chains
-  let isDone = true
-  const mainNode = nodeOf(main!)
-  const attached = sides.map(({ chainId, hash, sealedHeader }) => [
+  const [main, ...sides] = chains as [PegChain, ...PegChain[]]
+  const defaults: CouncilCall = [
+    AT.pegGateway,
+    GATEWAY.setDefaults.encodeCall([BigInt(scenario.timeToLiveSeconds), MESSAGE_GAS]),
+  ]
+  const attached = sides.flatMap(({ chainId, hash, sealedHeader }): CouncilCall[] => [
     [
       AT.qbftLightClient,
       LIGHT_CLIENT.createClient.encodeCall([
@@ -36,33 +48,34 @@ export function found(
       ]),
     ],
     [AT.pegGateway, GATEWAY.openChannel.encodeCall([BigInt(chainId)])],
-  ]) as [`0x${string}`, Uint8Array][][]
-  if (mainNode === undefined || !attach(mainNode, attached.flat())) isDone = false
-  for (const side of sides) {
-    const node = nodeOf(side)
-    if (node === undefined || !accredit(node)) isDone = false
-  }
-  return isDone
+  ])
+  const resolved = [
+    resolve(main, [defaults, ...attached]),
+    ...sides.map((side) => resolve(side, [defaults])),
+  ]
+  const accredited = sides.map((side) => accredit(side))
+  return [...resolved, ...accredited].every((isDone) => isDone)
 
   /** One proposal for all of it; approved by being made, as the council is one. */
-  function attach(node: VellumNode, calls: [`0x${string}`, Uint8Array][]): boolean {
-    const { council } = offices
+  function resolve(chain: PegChain, calls: readonly CouncilCall[]): boolean {
+    const node = nodeOf(chain)
+    if (node === undefined) return false
+    const seconds = askNumber(node, AT.pegGateway, GATEWAY.defaults.encodeCall([]))
+    // All calls were made, or none.
+    if (seconds === BigInt(scenario.timeToLiveSeconds)) return true
     const proposals = askNumber(node, AT.council, COUNCIL.proposalCount.encodeCall([]))
-    const isAttached = sides.every(({ chainId }) => {
-      const question = GATEWAY.channelOf.encodeCall([BigInt(chainId)])
-      return askNumber(node, AT.pegGateway, question) === 1n
-    })
-    if (isAttached) return true
     const data =
       proposals === 0n
         ? COUNCIL.propose.encodeCall([calls])
         : COUNCIL.execute.encodeCall([proposals - 1n, calls])
-    submitCall(node, council, { to: AT.council, data, gasLimit: GAS }, crypto)
+    submitCall(node, offices.council, { to: AT.council, data, gasLimit: GAS }, crypto)
     return false
   }
 
   /** The root appoints itself, and accredits the issuer. */
-  function accredit(node: VellumNode): boolean {
+  function accredit(side: PegChain): boolean {
+    const node = nodeOf(side)
+    if (node === undefined) return false
     const { timestamp } = node.chain.head().header
     const issuer = wordOfCode(CODES.issuer)
     const question = [issuer, LICENCE_TYPE, BigInt(timestamp)] as const

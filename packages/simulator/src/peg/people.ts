@@ -40,6 +40,8 @@ export interface People {
   tidy(): void
 }
 
+/** Part of the suspensions that nobody insists on. */
+const LENIENCY = 0.5
 const AMOUNT_MAX = 10_000_000
 /** Licences on a side chain: each is looked at after many blocks. */
 const LICENCES_MAX = 12
@@ -121,6 +123,7 @@ export function createPeople(
       return send(node, person, { to: AT.identityPeg, data })
     }
     const isActive = status === BigInt(IDENTITY_STATUSES.active)
+    if (isActive && prng.chance(LENIENCY)) return false
     const change = isActive ? IDENTITIES.suspend : IDENTITIES.reinstate
     const data = change.encodeCall([address, 1n])
     return send(node, offices.registrar, { to, data, gasLimit: MUCH_GAS })
@@ -157,13 +160,19 @@ export function createPeople(
   }
 
   function issue(node: VellumNode): boolean {
+    const holders = people.filter(({ address }) => {
+      const question = IDENTITIES.statusOf.encodeCall([address])
+      const status = askNumber(node, AT.identityRegistry, question)
+      return status === BigInt(IDENTITY_STATUSES.active)
+    })
+    if (holders.length === 0) return false
     const now = BigInt(secondsOf(node))
     const identifier = bytesToHex(keccak256(concatBytes(prng.bytes(8), Uint8Array.of(named++))))
     const offer = [
       identifier,
       identifier,
       LICENCE_TYPE,
-      prng.pick(people).address,
+      prng.pick(holders).address,
       now,
       now + BigInt(YEAR_SECONDS),
       now + BigInt(YEAR_SECONDS),
@@ -204,9 +213,9 @@ export function createPeople(
   return {
     act: () => {
       const ticket = prng.fraction()
-      if (ticket < 0.35) return lock()
-      if (ticket < 0.55) return withdraw()
-      if (ticket < 0.75) return changeIdentity()
+      if (ticket < 0.2) return lock()
+      if (ticket < 0.35) return withdraw()
+      if (ticket < 0.6) return changeIdentity()
       return changeLicence()
     },
     tidy,

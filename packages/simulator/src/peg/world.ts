@@ -49,6 +49,8 @@ export interface PegOutcome {
   readonly delivered: number
   readonly failed: number
   readonly expired: number
+  /** Messages that a lying chain never sent, and that were believed: within what was locked for it. */
+  readonly forged: number
   /** Licences that came from another chain. */
   readonly arrivals: number
   /** Virtual ms from the sending of a message to its acknowledgement, ascending. */
@@ -399,6 +401,7 @@ export async function runPegWorld(
     delivered: messages.filter(({ acknowledged }) => acknowledged === 'delivered').length,
     failed: messages.filter(({ acknowledged }) => acknowledged === 'failed').length,
     expired: messages.filter(({ acknowledged }) => acknowledged === 'expired').length,
+    forged: pegChecks.forged,
     arrivals: recordChecks.arrivals,
     latencies: messages
       .flatMap(({ sentAt, acknowledgedAt }) => (acknowledgedAt ?? Number.NaN) - sentAt)
