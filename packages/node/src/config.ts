@@ -142,11 +142,17 @@ export interface NodeConfig {
   readonly relay: {
     /** Whether this node carries messages between main and the side chains that it serves. */
     readonly enabled: boolean
+    /** Blocks after which a chain is told of another's head, if no message brings it. */
+    readonly anchorBlocks: number
+    /** Seconds after which it is told; a quarter of the light client's trusting period if that is less. */
+    readonly anchorSeconds: number
   }
   /** For drills alone. */
   readonly test: {
     /** Milliseconds that this node's clock is ahead of the machine's. */
     readonly clockOffsetMs: number
+    /** `STEP:COUNT`: the process ends at once when its relayer comes to that step so many times. */
+    readonly relayExit: string | undefined
   }
   readonly logLevel: LogLevel
 }
@@ -252,6 +258,9 @@ const PERIOD_MS = whole(0, HOUR_MS)
 const GATHER_MS = whole(0, 10_000)
 const HEARTBEAT_MS = whole(0, 24 * HOUR_MS)
 const BUILD_MS = whole(10, 60_000)
+/** An anchor makes a block, too: one for each block would never end. */
+const ANCHOR_BLOCKS = whole(8, 1_000_000)
+const ANCHOR_SECONDS = whole(1, 24 * 3_600)
 const GAS_LIMIT = whole(5_000, Number.MAX_SAFE_INTEGER)
 
 const CONFIG: Field<NodeConfig> = section<NodeConfig>({
@@ -327,9 +336,12 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
   ),
   relay: section<NodeConfig['relay']>({
     enabled: withDefault(false, flag()),
+    anchorBlocks: withDefault(256, ANCHOR_BLOCKS),
+    anchorSeconds: withDefault(60, ANCHOR_SECONDS),
   }),
   test: section<NodeConfig['test']>({
     clockOffsetMs: withDefault(0, whole(-24 * HOUR_MS, 24 * HOUR_MS)),
+    relayExit: optional(text()),
   }),
   logLevel: withDefault<LogLevel>('info', oneOf(LOG_LEVELS)),
 })
@@ -348,7 +360,11 @@ const CHAIN_CONFIG: Field<ChainConfig> = section<ChainConfig>({
     gasLimit: optional(GAS_LIMIT),
   }),
   network: section<ChainConfig['network']>({ bootnodes: list() }),
-  relay: section<Partial<NodeConfig['relay']>>({ enabled: optional(flag()) }),
+  relay: section<Partial<NodeConfig['relay']>>({
+    enabled: optional(flag()),
+    anchorBlocks: optional(ANCHOR_BLOCKS),
+    anchorSeconds: optional(ANCHOR_SECONDS),
+  }),
 })
 
 function guardedMethods(): Field<readonly string[]> {

@@ -4,7 +4,7 @@
  */
 
 import type { RecoverAuthor } from '@vellum/consensus'
-import { ADDRESSES } from '@vellum/contracts'
+import { ADDRESSES } from '@vellum/contracts/addresses'
 import type { Address, Hash } from '@vellum/evm'
 import {
   type CallFailure,

@@ -34,6 +34,7 @@ import type {
   TransactionWatch,
 } from '@vellum/ledger'
 import type { ConsensusStatus } from './consensus-status.ts'
+import type { PegPort } from './peg.ts'
 
 /** A value now, or a promise of it when there is work to wait for. */
 export type Later<T> = T | Promise<T>
@@ -49,6 +50,8 @@ export interface Backend {
   readonly proveStatus?: ((index: number) => StatusProof) | undefined
   /** undefined: `admin_` methods do not exist. */
   readonly admin?: AdminPort | undefined
+  /** What goes on between this chain and others; undefined on a chain without a gateway. */
+  readonly peg?: PegPort | undefined
   /** Blocks for tests; undefined where blocks are sealed, so that nobody mistakes these for any. */
   readonly payloads?: PayloadPort | undefined
 }

@@ -38,6 +38,17 @@ export type {
 export { type AnsweredCall, createDispatch, type Dispatch, type DispatchPorts } from './dispatch.ts'
 export { RpcError } from './error.ts'
 export { RPC_LIMITS, type RpcLimits } from './limits.ts'
+export type {
+  PegAuditAnswer,
+  PegChannel,
+  PegLife,
+  PegMessageFacts,
+  PegPlace,
+  PegPort,
+  PegProofAnswer,
+  PegProofQuery,
+  PegRelayFacts,
+} from './peg.ts'
 export { CHAIN_NAME, createRoutes, type Routes, type ServedChain } from './routes.ts'
 export { createRpc, type RpcOptions, type RpcPorts } from './rpc.ts'
 export {

@@ -13,6 +13,7 @@ import { feeMethods } from './methods/fee.ts'
 import { fillMethods } from './methods/fill.ts'
 import { type LogPorts, logMethods } from './methods/log.ts'
 import { modulesMethod, nodeMethods } from './methods/node.ts'
+import { pegMethods } from './methods/peg.ts'
 import { poolMethods } from './methods/pool.ts'
 import { qbftMethods } from './methods/qbft.ts'
 import { simulateMethods } from './methods/simulate.ts'
@@ -75,6 +76,7 @@ export function methodsOf(
     ...(backend.payloads ? testingMethods(backend, backend.payloads, limits) : []),
     ...(backend.consensus ? qbftMethods(backend.chain, backend.consensus, limits) : []),
     ...vellumMethods(backend),
+    ...(backend.peg ? pegMethods(backend, backend.peg) : []),
     ...(backend.admin ? adminMethods(backend, backend.admin) : []),
   ]
   const granted = new Set(operatorMethods)

@@ -6,6 +6,7 @@ import type { AdminPort, Backend, ConsensusPort, PayloadPort } from '../src/back
 import { createRpc, RPC_LIMITS } from '../src/index.ts'
 import type { Method } from '../src/method.ts'
 import { DESCRIPTIONS } from '../src/openrpc/descriptions.ts'
+import type { PegPort } from '../src/peg.ts'
 import { methodsOf } from '../src/rpc.ts'
 import {
   compatFiles,
@@ -48,6 +49,7 @@ function allMethods(): Method[] {
     ...backend,
     consensus: {} as ConsensusPort,
     admin: { chains: {} } as AdminPort,
+    peg: {} as PegPort,
     payloads: {} as PayloadPort,
     proveStatus: (index) => createStatusTree().prove(index),
   }

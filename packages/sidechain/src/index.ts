@@ -12,6 +12,13 @@ export {
   uint,
 } from './abi.ts'
 export {
+  type AuditFault,
+  type AuditVerdict,
+  auditCredit,
+  type CreditCounters,
+  type CreditUnderWay,
+} from './audit.ts'
+export {
   type ChannelStatus,
   type ClientFacts,
   type ClientStatus,

@@ -2,11 +2,13 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { ADDRESSES } from '@vellum/contracts/addresses'
 import { addressOfPublicKey, decodeExtraData, type Genesis } from '@vellum/ledger'
 import type { RpcServer } from '@vellum/rpc'
 import { evictAccused } from '../accusations.ts'
 import type { NodeConfig } from '../config.ts'
 import { DEV_CHAIN_ID, devValidatorKey } from '../dev-chain.ts'
+import type { RelayHub } from '../relay-hub.ts'
 import { type CommandPorts, copyGenesis } from './chain-commands.ts'
 import { genesisPath } from './data-directory.ts'
 import { devAccountLines } from './dev-lines.ts'
@@ -15,6 +17,7 @@ import { decryptKeystore } from './keystore.ts'
 import { type LocalNode, openLocalChain, readGenesis } from './local-node.ts'
 import type { MetricsServer } from './metrics-server.ts'
 import { MAIN_CHAIN } from './observation.ts'
+import type { RelayStart } from './relay-start.ts'
 import { type ServedRpc, serveRpc } from './rpc-server.ts'
 import { createServedChains, type ServedChains } from './served-chains.ts'
 import { openSharedParts, type SharedParts } from './shared-parts.ts'
@@ -71,7 +74,13 @@ export async function runNode(ports: NodePorts): Promise<number> {
   evictAccused(served)
   try {
     metrics = await shared.observation.serve(config.metrics, log.child('metrics'))
-    rpc = await serveRpc({ main: local, chains: served, config, log: log.child('rpc') })
+    rpc = await serveRpc({
+      main: local,
+      chains: served,
+      relay: () => relay,
+      config,
+      log: log.child('rpc'),
+    })
   } catch (error) {
     await metrics?.stop()
     await closeAll()
@@ -79,15 +88,18 @@ export async function runNode(ports: NodePorts): Promise<number> {
   }
   // Asked for before the banner says that the node is there to be stopped.
   const stopping = stopSignal()
+  let relay: RelayHub | undefined
   const end = async (): Promise<void> => {
     await rpc.server.stop()
     await metrics?.stop()
+    await relay?.stop()
     await served.close()
     await closeAll()
   }
   try {
     await local.node.start()
     await served.openAll()
+    relay = await relayOf({ served, shared, config, log })
   } catch (error) {
     await end()
     throw error
@@ -111,6 +123,14 @@ export async function runNode(ports: NodePorts): Promise<number> {
   }
   if (failure !== 'stop') throw failure
   return 0
+}
+
+/** undefined on a chain without a gateway, which needs none of that code. */
+async function relayOf(start: RelayStart): Promise<RelayHub | undefined> {
+  const { chain } = start.served.chains()[0]!.node
+  if (chain.state().code(ADDRESSES.pegGateway).length === 0) return undefined
+  const { startRelay } = await import('./relay-start.ts')
+  return startRelay(start)
 }
 
 interface Opened {

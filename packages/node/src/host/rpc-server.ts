@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { ADDRESSES } from '@vellum/contracts/addresses'
 import {
   type ChainsPort,
   createRoutes,
@@ -15,12 +16,15 @@ import {
 } from '@vellum/rpc'
 import type { NodeConfig } from '../config.ts'
 import { NodeError } from '../error.ts'
+import { createLatePegPort } from '../late-peg-port.ts'
 import type { Logger } from '../ports.ts'
+import type { RelayHub } from '../relay-hub.ts'
 import { createAdminPort } from './admin-port.ts'
 import { readKeyFile } from './key-files.ts'
 import type { LocalNode } from './local-node.ts'
 import { systemClock, systemTimers } from './machine.ts'
 import { createTokenReader, readTokenSecret } from './rpc-tokens.ts'
+import type { ServedChains } from './served-chains.ts'
 
 export interface ServedRpc {
   readonly server: RpcServer
@@ -34,7 +38,9 @@ export interface ServeRpcOptions {
   /** Served at `/`, too. */
   readonly main: LocalNode
   /** For operators; undefined: there is main for ever. */
-  readonly chains: ChainsPort | undefined
+  readonly chains: (ChainsPort & Pick<ServedChains, 'chains'>) | undefined
+  /** The relayer of this process, once there is one. */
+  readonly relay?: () => RelayHub | undefined
   readonly config: NodeConfig
   readonly log: Logger
 }
@@ -73,10 +79,15 @@ export async function serveRpc(options: ServeRpcOptions): Promise<ServedRpc> {
   }
 }
 
-function dispatchOf(chain: LocalNode, { chains, config, log }: ServeRpcOptions): Dispatch {
+function dispatchOf(chain: LocalNode, options: ServeRpcOptions): Dispatch {
+  const { chains, relay, config, log } = options
   const { rpc } = config
+  const hasGateway = chain.node.chain.state().code(ADDRESSES.pegGateway).length > 0
+  const peg = hasGateway
+    ? createLatePegPort(chain, { chains: () => chains?.chains() ?? [chain], relay })
+    : undefined
   return createRpc({
-    backend: { ...chain.node.backend, admin: createAdminPort(chain, chains) },
+    backend: { ...chain.node.backend, admin: createAdminPort(chain, chains), peg },
     ports: {
       nowMs: () => systemClock.elapsed(),
       nextTurn: () => new Promise((turn) => setImmediate(turn)),

@@ -32,6 +32,13 @@ const PLACE = {
   transactionIndex: orNull(QUANTITY),
 }
 
+const PEG_PLACE = {
+  chainId: QUANTITY,
+  blockNumber: QUANTITY,
+  transactionHash: HASH,
+  timestamp: QUANTITY,
+}
+
 const HEADER = {
   number: QUANTITY,
   hash: HASH,
@@ -439,4 +446,63 @@ export const COMPONENTS: Readonly<Record<string, Schema>> = {
     height: orNull(QUANTITY),
     lastHeardMs: orNull(NUMBER),
   }),
+  PegRelay: objectOf({
+    undelivered: QUANTITY,
+    unacknowledged: QUANTITY,
+    oldestMs: QUANTITY,
+    transactions: QUANTITY,
+    failedCalls: QUANTITY,
+    mootCalls: QUANTITY,
+    lastFailure: orNull(objectOf({ atMs: QUANTITY, reason: TEXT })),
+  }),
+  PegChannel: objectOf({
+    chainId: QUANTITY,
+    name: orNull(TEXT),
+    channel: oneWordOf('none', 'open', 'paused', 'closed'),
+    client: objectOf({
+      status: oneWordOf('none', 'active', 'frozen', 'closed'),
+      latestHeight: QUANTITY,
+      latestTimestamp: QUANTITY,
+      trustingPeriodSeconds: QUANTITY,
+      lag: orNull(QUANTITY),
+    }),
+    sentCount: QUANTITY,
+    acknowledgedThrough: QUANTITY,
+    outgoing: orNull(ref('PegRelay')),
+    incoming: orNull(ref('PegRelay')),
+  }),
+  PegMessage: objectOf({
+    version: QUANTITY,
+    sourceChainId: QUANTITY,
+    sourceGateway: ADDRESS,
+    destinationChainId: QUANTITY,
+    destinationGateway: ADDRESS,
+    sequence: QUANTITY,
+    sender: ADDRESS,
+    recipient: ADDRESS,
+    deadline: QUANTITY,
+    gasLimit: QUANTITY,
+    payload: BYTES,
+  }),
+  PegMessageLife: objectOf({
+    id: HASH,
+    state: oneWordOf('sent', 'delivered', 'failed', 'expired'),
+    message: orNull(ref('PegMessage')),
+    sent: orNull(objectOf(PEG_PLACE)),
+    received: orNull(objectOf({ ...PEG_PLACE, returnHash: HASH })),
+    acknowledged: orNull(objectOf(PEG_PLACE)),
+  }),
+  PegAudit: objectOf({
+    chainId: QUANTITY,
+    name: TEXT,
+    mainHeight: QUANTITY,
+    sideHeight: QUANTITY,
+    ok: orNull(BOOLEAN),
+    faults: listOf(TEXT),
+    locked: ref('SignedQuantity'),
+    outstanding: ref('SignedQuantity'),
+    toSide: ref('SignedQuantity'),
+    toMain: ref('SignedQuantity'),
+  }),
+  SignedQuantity: hexOf('a quantity that may be below 0', '^-?0x(0|[1-9a-f][0-9a-f]*)$'),
 }

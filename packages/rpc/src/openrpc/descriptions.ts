@@ -317,6 +317,42 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
     BOOLEAN,
   ),
   qbft_discardValidatorVote: of('Takes a vote back.', [address], BOOLEAN),
+  // Messages between chains.
+  peg_status: of(
+    'How the channels to other chains stand, and what is relayed.',
+    [],
+    objectOf({ chainId: QUANTITY, height: QUANTITY, channels: listOf(ref('PegChannel')) }),
+  ),
+  peg_getMessage: of(
+    'The life of a message, from all chains that this process serves; null if none knows it.',
+    [wanted('id', HASH)],
+    orNull(ref('PegMessageLife')),
+  ),
+  peg_getHeader: of('RLP of a header with its seals, as light clients take it.', [atBlock], BYTES),
+  peg_getProof: of(
+    'Proof of what the gateway holds of a message, ready for deliver or acknowledge.',
+    [
+      wanted('kind', oneWordOf('outbox', 'inbox')),
+      wanted('chainId', QUANTITY),
+      wanted('sequence', QUANTITY),
+      atBlock,
+    ],
+    objectOf({
+      chainId: QUANTITY,
+      height: QUANTITY,
+      header: BYTES,
+      account: ADDRESS,
+      slot: HASH,
+      value: HASH,
+      accountProof: listOf(BYTES),
+      storageProof: listOf(BYTES),
+    }),
+  ),
+  peg_audit: of(
+    'Whether the credit of each side chain is what main has locked for it.',
+    [],
+    listOf(ref('PegAudit')),
+  ),
   vellum_consensusStatus: of('Why no block is made.', [], { type: 'object' }),
   vellum_getStatusProof: of(
     'A leaf of the status tree at the head, with its proof and the sealed header.',
