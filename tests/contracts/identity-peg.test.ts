@@ -2,7 +2,7 @@
 
 import { id } from 'ethers'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Key, keyOf, OUTCOME, type PegChain, type Result } from './peg-chains.ts'
+import { type Call, type Key, keyOf, OUTCOME, type PegChain, type Result } from './peg-chains.ts'
 import {
   AT,
   issue,
@@ -250,7 +250,7 @@ describe('what happens to an identity', () => {
     await settle(network, person)
     await network.carry()
     const data = main.data(REGISTRY, 'suspend', [person.address, 1])
-    const call = (gas: number): Parameters<PegChain['block']>[0] => ({
+    const call = (gas: number): Call => ({
       from: registrar,
       to: REGISTRY,
       data,

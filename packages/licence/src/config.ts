@@ -32,6 +32,10 @@ export const LICENCE_LIMITS = {
   headerBytesMax: 65_536,
   /** Headers by which validators are followed at once. */
   followedHeadersMax: 1_000,
+  /** Nodes of a proof of a trie: hashed keys have 64 digits. */
+  trieNodesMax: 65,
+  /** Licences of one question to the index of the main chain: half of `LicenceIndex.PAGE_MAX`. */
+  indexPage: 128,
   /** Keys of a ring for subject tags. */
   subjectKeysMax: 64,
   /** Verifications recorded by one transaction: `VerificationLog.ENTRIES_MAX`. */

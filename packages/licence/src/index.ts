@@ -4,13 +4,22 @@ export { type Bill, type BillLine, billOf, periodOf } from './chain/billing.ts'
 export {
   type ChainReader,
   type ChainWriter,
+  CONTRACT_ADDRESSES,
   type ContractEvent,
   type ContractName,
   createChainReader,
   createChainWriter,
   type Done,
   eventNamed,
+  waitFor,
 } from './chain/contracts.ts'
+export {
+  creditOf,
+  lockCredit,
+  type SideAccount,
+  sideAccountOf,
+  withdrawCredit,
+} from './chain/credit.ts'
 export {
   bringAnswer,
   listVerifications,
@@ -29,11 +38,28 @@ export {
   type Successor,
 } from './chain/issuer.ts'
 export {
+  createLicenceIndex,
+  type IndexedLicence,
+  type LicenceHome,
+  type LicenceIndex,
+} from './chain/licence-index.ts'
+export {
   createLicenceDirectory,
   type LicenceChange,
   type LicenceDirectory,
   type LicenceRecord,
 } from './chain/licences.ts'
+export {
+  createPresenceDirectory,
+  createPresenceOffice,
+  mainChainIdOf,
+  type Presence,
+  type PresenceDirectory,
+  type PresenceOffice,
+  type PresenceWish,
+  type SignedPresence,
+  signPresence,
+} from './chain/presence.ts'
 export { createRecorder, type Recorded, type Recorder } from './chain/recorder.ts'
 export {
   createIdentityDirectory,
@@ -121,6 +147,13 @@ export {
   signRecovery,
   wordsOfKey,
 } from './identity.ts'
+export {
+  type IndexProof,
+  type IndexProofReason,
+  indexSlotOf,
+  type ProvenLicence,
+  verifyIndexProof,
+} from './index-proof.ts'
 export { addressOfKey, createKeyHolder, type Jwk, jwkOf, type KeyHolder } from './key.ts'
 export {
   type BodyValue,
@@ -211,3 +244,4 @@ export {
   type SubjectKey,
   type SubjectRing,
 } from './subject.ts'
+export { provenStorageRoot, provenValue, provenWord, type TrieProof } from './trie-proof.ts'

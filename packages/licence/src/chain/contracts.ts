@@ -6,7 +6,13 @@
 
 import {
   ADDRESSES,
+  creditPeg,
+  creditVault,
+  identityMirror,
+  identityPeg,
   identityRegistry,
+  licenceIndex,
+  licencePeg,
   licenceRegistry,
   organisationRegistry,
   serviceCredit,
@@ -34,6 +40,14 @@ export type ContractName =
   | 'verificationLog'
   | 'serviceCredit'
   | 'tariff'
+  // Of a main chain.
+  | 'creditVault'
+  | 'identityPeg'
+  | 'licenceIndex'
+  // Of a side chain.
+  | 'creditPeg'
+  | 'identityMirror'
+  | 'licencePeg'
 
 const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   organisationRegistry: new Interface(organisationRegistry.abi as unknown as InterfaceAbi),
@@ -42,6 +56,28 @@ const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   verificationLog: new Interface(verificationLog.abi as unknown as InterfaceAbi),
   serviceCredit: new Interface(serviceCredit.abi as unknown as InterfaceAbi),
   tariff: new Interface(tariff.abi as unknown as InterfaceAbi),
+  creditVault: new Interface(creditVault.abi as unknown as InterfaceAbi),
+  identityPeg: new Interface(identityPeg.abi as unknown as InterfaceAbi),
+  licenceIndex: new Interface(licenceIndex.abi as unknown as InterfaceAbi),
+  creditPeg: new Interface(creditPeg.abi as unknown as InterfaceAbi),
+  identityMirror: new Interface(identityMirror.abi as unknown as InterfaceAbi),
+  licencePeg: new Interface(licencePeg.abi as unknown as InterfaceAbi),
+}
+
+/** Where each stands. What a main and a side chain have for one thing stands at one address. */
+export const CONTRACT_ADDRESSES: Readonly<Record<ContractName, string>> = {
+  organisationRegistry: ADDRESSES.organisationRegistry,
+  identityRegistry: ADDRESSES.identityRegistry,
+  licenceRegistry: ADDRESSES.licenceRegistry,
+  verificationLog: ADDRESSES.verificationLog,
+  serviceCredit: ADDRESSES.serviceCredit,
+  tariff: ADDRESSES.tariff,
+  creditVault: ADDRESSES.creditBridge,
+  identityPeg: ADDRESSES.identityPeg,
+  licenceIndex: ADDRESSES.licencePeg,
+  creditPeg: ADDRESSES.creditBridge,
+  identityMirror: ADDRESSES.identityRegistry,
+  licencePeg: ADDRESSES.licencePeg,
 }
 
 /** A transaction in its block. */
@@ -84,9 +120,9 @@ export interface ChainWriter extends ChainReader {
 
 /** Gas that is given beyond the estimate, in percent: status may change between the two. */
 const GAS_MARGIN_PERCENT = 25n
-/** Milliseconds between two questions whether a transaction is in a block, and how many there are. */
-const RECEIPT_POLL_MS = 25
-const RECEIPT_POLLS_MAX = 4_800
+/** Milliseconds between two questions whether something has happened, and how many there are. */
+const POLL_MS = 25
+const POLLS_MAX = 4_800
 
 export function createChainReader(provider: Provider): ChainReader {
   return {
@@ -94,7 +130,7 @@ export function createChainReader(provider: Provider): ChainReader {
     ask: async (to, method, args, block) => {
       const data = INTERFACES[to].encodeFunctionData(method, [...args])
       const request = {
-        to: ADDRESSES[to],
+        to: CONTRACT_ADDRESSES[to],
         data,
         ...(block === undefined ? {} : { blockTag: block }),
       }
@@ -117,7 +153,11 @@ export function createChainReader(provider: Provider): ChainReader {
       for (let first = from; first <= last; first += LICENCE_LIMITS.logBlocksMax) {
         const end = Math.min(last, first + LICENCE_LIMITS.logBlocksMax - 1)
         const range = { fromBlock: first, toBlock: end }
-        const logs = await provider.getLogs({ address: ADDRESSES[of], topics: filter, ...range })
+        const logs = await provider.getLogs({
+          address: CONTRACT_ADDRESSES[of],
+          topics: filter,
+          ...range,
+        })
         out.push(...logs.flatMap((log) => eventOf(of, log)))
       }
       return out
@@ -141,7 +181,12 @@ export function createChainWriter(signer: Signer & { address?: string }, fees = 
     account,
     send: async (to, method, args) => {
       const data = INTERFACES[to].encodeFunctionData(method, [...args])
-      const request = { to: ADDRESSES[to], data, maxFeePerGas: fees, maxPriorityFeePerGas: fees }
+      const request = {
+        to: CONTRACT_ADDRESSES[to],
+        data,
+        maxFeePerGas: fees,
+        maxPriorityFeePerGas: fees,
+      }
       const estimate = await refusing(() => signer.estimateGas(request))
       const gasLimit = (estimate * (100n + GAS_MARGIN_PERCENT)) / 100n
       const sent = await signer.sendTransaction({ ...request, gasLimit })
@@ -158,28 +203,42 @@ export function createChainWriter(signer: Signer & { address?: string }, fees = 
  * between its first two questions.
  */
 async function receiptOf(provider: Provider, hash: string): Promise<TransactionReceipt> {
-  for (let polls = 0; polls < RECEIPT_POLLS_MAX; polls++) {
-    const receipt = await provider.getTransactionReceipt(hash)
-    if (receipt !== null) return receipt
+  return waitFor(
+    provider,
+    async () => (await provider.getTransactionReceipt(hash)) ?? undefined,
+    `transaction ${hash} is in no block yet: does the chain make blocks?`,
+  )
+}
+
+/**
+ * Asks again and again until there is an answer: two minutes, or the time that the questions take.
+ * @param ask undefined: not yet
+ * @param otherwise what to say when it did not come
+ * @throws LicenceError LICENCE_CHAIN_ANSWER
+ */
+export async function waitFor<T>(
+  provider: Provider,
+  ask: () => Promise<T | undefined>,
+  otherwise: string,
+): Promise<T> {
+  for (let polls = 0; polls < POLLS_MAX; polls++) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
     await pause(provider)
   }
-  throw new LicenceError(
-    'LICENCE_CHAIN_ANSWER',
-    `transaction ${hash} is in no block yet: does the chain make blocks?`,
-    { transactionHash: hash },
-  )
+  throw new LicenceError('LICENCE_CHAIN_ANSWER', otherwise)
 }
 
 /** A moment by the provider's timer: this library has none, as it runs in browsers too. */
 async function pause(provider: Provider): Promise<void> {
   if (provider instanceof AbstractProvider) {
-    await new Promise<void>((resume) => provider._setTimeout(resume, RECEIPT_POLL_MS))
+    await new Promise<void>((resume) => provider._setTimeout(resume, POLL_MS))
   }
 }
 
 function doneOf(to: ContractName, receipt: TransactionReceipt): Done {
   const { hash: transactionHash, blockNumber, logs } = receipt
-  const own = logs.filter((log) => log.address.toLowerCase() === ADDRESSES[to])
+  const own = logs.filter((log) => log.address.toLowerCase() === CONTRACT_ADDRESSES[to])
   return { transactionHash, blockNumber, events: own.flatMap((log) => eventOf(to, log)) }
 }
 

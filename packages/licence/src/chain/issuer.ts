@@ -56,7 +56,13 @@ export interface Issuer {
   revoke(number: bigint, reason: number): Promise<Done>
   /** @param effectiveFrom seconds since 1970, not before its issue; absent: now */
   rescind(number: bigint, reason: number, effectiveFrom?: number): Promise<Done>
+  /** Gives a licence to another chain, over the main chain. It comes back if that one does not take it. */
   transferOut(number: bigint, destination: bigint): Promise<Done>
+  /**
+   * Announces the ciphertext of a licence anew: after it came from another chain, or with another store.
+   * @param credential as it was issued @param publicKey 64 bytes: the holder's key today
+   */
+  supplyPayload(number: bigint, credential: string, publicKey: Uint8Array): Promise<Done>
 }
 
 export interface Successor {
@@ -72,6 +78,14 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const send = (method: string, ...args: unknown[]): Promise<Done> =>
     chain.send('licenceRegistry', method, args)
 
+  function seal(credential: string, publicKey: Uint8Array): Promise<Envelope> {
+    const ciphertext = encryptTo(publicKey, packCredential(credential))
+    return placeCiphertext(ciphertext, {
+      put,
+      ...(inlineBytes === undefined ? {} : { inlineBytes }),
+    })
+  }
+
   async function prepare({ data, holder, now }: Successor): Promise<{
     credential: string
     fields: Record<string, unknown>
@@ -84,11 +98,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       holder: holder.identity,
       now,
     })
-    const ciphertext = encryptTo(holder.publicKey, packCredential(credential))
-    const envelope = await placeCiphertext(ciphertext, {
-      put,
-      ...(inlineBytes === undefined ? {} : { inlineBytes }),
-    })
+    const envelope = await seal(credential, holder.publicKey)
     const { from, until } = validityOf(data)
     const fields = {
       identifier: identifierDigest(data.identifier),
@@ -128,6 +138,10 @@ export function createIssuer(options: IssuerOptions): Issuer {
     revoke: (number, reason) => send('revoke', number, reason),
     rescind: (number, reason, effectiveFrom = 0) => send('rescind', number, reason, effectiveFrom),
     transferOut: (number, destination) => send('transferOut', number, destination),
+    supplyPayload: async (number, credential, publicKey) => {
+      const envelope = await seal(credential, publicKey)
+      return send('supplyPayload', number, payloadOf(envelope))
+    },
   }
 }
 

@@ -132,7 +132,9 @@ export function createLicenceDirectory(chain: ChainReader): LicenceDirectory {
     leafOf,
     envelopeOf: async (number) => {
       const topics = [number]
-      const [event] = await chain.events({ of: 'licenceRegistry', name: 'LicencePayload', topics })
+      const events = await chain.events({ of: 'licenceRegistry', name: 'LicencePayload', topics })
+      // It may have been moved to another store since.
+      const event = events.at(-1)
       if (event === undefined) return undefined
       const { store, data, hash, length } = event.args
       if (Number(store) === PAYLOAD_STORES.chain)

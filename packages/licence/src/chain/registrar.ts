@@ -19,8 +19,16 @@ export interface IdentityKey {
   readonly until: number
 }
 
+/**
+ * Of a chain with an identity registry everything; of a side chain's mirror `stateOf`, `identityOf`, `ownerOf`
+ * and `publicKeyOf`: the rest is asked of the main chain.
+ */
 export interface IdentityDirectory {
   stateOf(identity: string): Promise<IdentityState>
+  /** The identity that a key has or had; undefined if none. */
+  identityOf(key: string): Promise<string | undefined>
+  /** Address of the key in use; undefined: cancelled, or not known here. */
+  ownerOf(identity: string): Promise<string | undefined>
   /** 64 bytes of the key in use. */
   publicKeyOf(identity: string): Promise<Uint8Array>
   /** Oldest first. */
@@ -63,6 +71,8 @@ export function createIdentityDirectory(chain: ChainReader): IdentityDirectory {
   const ask = (method: string, ...args: unknown[]) => chain.ask('identityRegistry', method, args)
   return {
     stateOf: async (identity) => IDENTITY_STATES[Number((await ask('statusOf', identity))[0])]!,
+    identityOf: async (key) => known((await ask('identityOf', key))[0]),
+    ownerOf: async (identity) => known((await ask('identityOwner', identity))[0]),
     publicKeyOf: async (identity) => getBytes((await ask('publicKeyOf', identity))[0]),
     keysOf: async (identity) => {
       const [keys] = await ask('keysOf', identity)
@@ -77,8 +87,8 @@ export function createIdentityDirectory(chain: ChainReader): IdentityDirectory {
     versionOf: async (identity) => Number((await ask('recordOf', identity))[0].version),
     findPerson: async (ring, document) => {
       for (const { tag } of ring.tags(document)) {
-        const [identity] = await ask('identityOfSubject', tag)
-        if (identity !== NOBODY) return identity as string
+        const identity = known((await ask('identityOfSubject', tag))[0])
+        if (identity !== undefined) return identity
       }
       return undefined
     },
@@ -91,6 +101,10 @@ export function createIdentityDirectory(chain: ChainReader): IdentityDirectory {
       return { payload: getBytes(last.args.payload), digest: record.digest as string }
     },
   }
+}
+
+function known(address: string): string | undefined {
+  return address === NOBODY ? undefined : address
 }
 
 export function createIdentityOffice(chain: ChainWriter): IdentityOffice {

@@ -113,7 +113,7 @@ const QUANTITIES: ReadonlySet<string> = new Set([
 ])
 
 /** RLP of a header with its seals: any node gives its parts, and `debug_getRawHeader` not to everybody. */
-async function headerAt(provider: NodeProvider, height: number): Promise<Uint8Array> {
+export async function headerAt(provider: NodeProvider, height: number): Promise<Uint8Array> {
   const block: unknown = await provider.send('eth_getBlockByNumber', [hex(height), false])
   if (typeof block !== 'object' || block === null) throw unexpected(`no block ${height}`)
   const items: RlpStructuredData[] = []

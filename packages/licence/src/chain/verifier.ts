@@ -201,7 +201,9 @@ async function checkHolder(
     return { ok: false, reason: 'identity not active' }
   }
   const account = addressOfKey(credential.holderKey)
-  const key = (await identities.keysOf(record.holder)).find((each) => each.address === account)
-  if (key === undefined) return { ok: false, reason: 'key of nobody' }
-  return key.until === 0 ? { ok: true } : { ok: false, reason: 'key replaced' }
+  if ((await identities.identityOf(account)) !== record.holder) {
+    return { ok: false, reason: 'key of nobody' }
+  }
+  const owner = await identities.ownerOf(record.holder)
+  return owner === account ? { ok: true } : { ok: false, reason: 'key replaced' }
 }

@@ -18,6 +18,13 @@ const ADVICE: Readonly<Record<string, string>> = {
   DeadlinePassed: 'it came too late: have it signed again',
   RecoveryWaits: 'the holder may still object; try again when the time is over',
   CreditInsufficient: 'add credit, or let more be taken: vellum licence approve',
+  NotAllowed: 'use the key of the holder, its registrar or a supervising authority',
+  AlreadyOpen: 'see where it is: vellum identity where',
+  NotOpen: 'see where it is: vellum identity where',
+  NothingToResend: 'the last change has arrived, or is on its way',
+  ChannelNotOpen: 'the network has no open channel to that chain: vellum sidechain list',
+  RateLimitExceeded: 'so much may not move at once: vellum credit side',
+  ERC20InsufficientBalance: 'the account has less: vellum credit show',
   TagUsed: 'this code is recorded already; ask the holder for a new one',
 }
 

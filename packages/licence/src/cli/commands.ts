@@ -2,8 +2,10 @@
 
 import { Command } from 'commander'
 import { addCopyCommands } from './copy-commands.ts'
+import { creditCommands } from './credit-commands.ts'
 import { addHolderCommands } from './holder-commands.ts'
 import { identityCommands } from './identity-commands.ts'
+import { addIndexCommands } from './index-commands.ts'
 import { addIssuerCommands } from './issuer-commands.ts'
 import type { CommandPorts } from './ports.ts'
 import { addVerifierCommands } from './verifier-commands.ts'
@@ -14,10 +16,11 @@ export { runTour, type TourOutcome, type TourPorts } from './tour.ts'
 export { type CastMember, TOUR_PERSON, type TourCast, tourLicence } from './tour-cast.ts'
 
 export const LIBRARY_COMMANDS: Readonly<
-  Record<'identity' | 'licence', (ports: CommandPorts) => Command>
+  Record<'identity' | 'licence' | 'credit', (ports: CommandPorts) => Command>
 > = {
   identity: identityCommands,
   licence: licenceCommands,
+  credit: creditCommands,
 }
 
 export function licenceCommands(ports: CommandPorts): Command {
@@ -26,5 +29,6 @@ export function licenceCommands(ports: CommandPorts): Command {
   addHolderCommands(root, ports)
   addCopyCommands(root, ports)
   addVerifierCommands(root, ports)
+  addIndexCommands(root, ports)
   return root
 }

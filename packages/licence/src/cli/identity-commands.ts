@@ -31,7 +31,8 @@ import {
 } from './json-files.ts'
 import * as option from './options.ts'
 import type { CommandPorts, KeyFlags, NodeFlags } from './ports.ts'
-import { acting, placeOf, reading, withKey } from './session.ts'
+import { addPresenceCommands } from './presence-commands.ts'
+import { acting, placeOf, type Reading, reading, withKey } from './session.ts'
 
 type Flags = NodeFlags & KeyFlags
 
@@ -166,6 +167,7 @@ export function identityCommands(ports: CommandPorts): Command {
   )
 
   root.addCommand(recoverCommands(ports))
+  addPresenceCommands(root, ports)
 
   option.withExample(
     option
@@ -173,7 +175,7 @@ export function identityCommands(ports: CommandPorts): Command {
       .description('what the chain says of an identity')
       .argument('<identity>', 'address', option.address)
       .action((identity: string, flags: NodeFlags) =>
-        reading(flags, ports, ({ chain, chainId }) => show(identity, { chain, chainId }, ports)),
+        reading(flags, ports, (session) => show(identity, session, ports)),
       ),
     'identity show 0x976ea74026e726554db657fa54763abd0c3a0aa9',
   )
@@ -323,14 +325,19 @@ async function rotate(
 
 async function show(
   identity: string,
-  { chain, chainId }: { chain: ChainReader; chainId: bigint },
+  { chain, chainId, mainChainId }: Reading,
   { print }: CommandPorts,
 ): Promise<void> {
   const directory = createIdentityDirectory(chain)
   const state = await directory.stateOf(identity)
-  print(`identity  ${formatDid({ chainId, address: identity })}`)
+  const home = await mainChainId()
+  print(`identity  ${formatDid({ chainId: home, address: identity })}`)
   print(`state     ${state}`)
   if (state === 'none') return
+  if (home !== chainId) {
+    print(`key       ${(await directory.ownerOf(identity)) ?? 'none'}, as the main chain told`)
+    return
+  }
   print(`version   ${await directory.versionOf(identity)}`)
   for (const { address, from, until } of await directory.keysOf(identity)) {
     print(

@@ -96,13 +96,35 @@ export function addIssuerCommands(root: Command, ports: CommandPorts): void {
 
   option.withExample(
     withIssuer(root.command('transfer-out'))
-      .description('send a licence to another chain')
+      .description(
+        'give a licence to another side chain; it comes back if that one does not take it',
+      )
       .argument('<number>', 'of the licence', option.big)
       .requiredOption('--to <chain id>', 'of the chain', option.big)
       .action((number: bigint, flags: Flags & { to: bigint }) =>
         moving(number, flags, ports, (issuer) => issuer.transferOut(number, flags.to)),
       ),
-    'licence transfer-out 0 --to 1338 --key issuer.json',
+    'licence transfer-out 0 --to 133702 --key issuer.json --rpc http://127.0.0.1:8545/chain/business-licence',
+  )
+  addSupply(root, ports)
+}
+
+function addSupply(root: Command, ports: CommandPorts): void {
+  option.withExample(
+    withIssuer(root.command('supply'))
+      .description('encrypt a licence to its holder again, after it came from another chain')
+      .argument('<number>', 'of the licence', option.big)
+      .argument('<credential>', 'file of `issue --out`')
+      .option('--store <directory>', 'for ciphertexts that are too large for the chain')
+      .action((number: bigint, path: string, flags: Flags) =>
+        issuing(flags, ports, async (issuer, session) => {
+          const { holder } = await createLicenceDirectory(session.chain).recordOf(number)
+          const { publicKey } = await holderOf(holder, session)
+          const credential = ports.readText(path).trim()
+          ports.print(placeOf(await issuer.supplyPayload(number, credential, publicKey)))
+        }),
+      ),
+    'licence supply 0 credential.txt --key issuer.json',
   )
 }
 
@@ -121,9 +143,10 @@ async function issuing<T>(
   ports: CommandPorts,
   run: (issuer: Issuer, session: Acting) => Promise<T>,
 ): Promise<T> {
-  return acting(flags, ports, (session) => {
-    const { chain, chainId, key } = session
+  return acting(flags, ports, async (session) => {
+    const { chain, key } = session
     const { put } = ports.openStore(flags.store)
+    const chainId = await session.mainChainId()
     return run(createIssuer({ chain, chainId, key, put }), session)
   })
 }

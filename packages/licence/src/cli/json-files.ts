@@ -10,9 +10,11 @@ import type {
   IdentityStatement,
   SignedStatement,
 } from '../identity.ts'
+import type { IndexProof } from '../index-proof.ts'
 import type { LicenceData } from '../licence-data.ts'
 import type { TrustedChain } from '../offline-proof.ts'
 import type { DocumentType, PersonDocument, SubjectKey } from '../subject.ts'
+import type { TrieProof } from '../trie-proof.ts'
 import type { CommandPorts } from './ports.ts'
 
 /** What a registrar reviewed of somebody. */
@@ -167,6 +169,24 @@ export function readTrust(path: string, ports: CommandPorts): TrustedChain {
       if (!isObject(each) || !Array.isArray(each.set)) throw invalid(path, 'a set must be a list')
       return { from: numberOf(each, 'from', path), set: each.set.map(String) }
     }),
+  }
+}
+
+export function readIndexProof(path: string, ports: CommandPorts): IndexProof {
+  const file = readObject(path, ports)
+  const nodes = (list: unknown): TrieProof => {
+    if (!Array.isArray(list) || !list.every((each) => isHexString(each))) {
+      throw invalid(path, 'a proof must be a list of hex digits')
+    }
+    return list.map((each: string) => getBytes(each))
+  }
+  if (!Array.isArray(file.slots)) throw invalid(path, 'slots must be a list')
+  return {
+    chainId: bigOf(file, 'chainId', path),
+    number: bigOf(file, 'number', path),
+    header: bytesOf(file, 'header', path),
+    account: nodes(file.account),
+    slots: file.slots.map(nodes),
   }
 }
 

@@ -8,6 +8,7 @@ import {
   createChainWriter,
   type Done,
 } from '../chain/contracts.ts'
+import { mainChainIdOf } from '../chain/presence.ts'
 import { createKeyHolder, type KeyHolder } from '../key.ts'
 import { advising } from './advice.ts'
 import { type Connection, connect } from './connection.ts'
@@ -16,6 +17,8 @@ import type { CommandPorts, KeyFlags, NodeFlags } from './ports.ts'
 export interface Reading {
   readonly chain: ChainReader
   readonly chainId: bigint
+  /** Chain that identities belong to: that of the names of persons and organisations. */
+  mainChainId(): Promise<bigint>
   readonly connection: Connection
   /** Seconds since 1970, by the clock. */
   readonly now: number
@@ -41,7 +44,8 @@ export async function reading<T>(
     const now = Math.floor(nowMs() / 1_000)
     const chainTime = (await provider.getBlock('latest'))?.timestamp ?? now
     const chain = createChainReader(provider)
-    return await advising(() => run({ chain, chainId, connection, now, chainTime }))
+    const mainChainId = (): Promise<bigint> => mainChainIdOf(chain, chainId)
+    return await advising(() => run({ chain, chainId, mainChainId, connection, now, chainTime }))
   } finally {
     connection.close()
   }

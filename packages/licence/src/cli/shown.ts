@@ -28,6 +28,16 @@ function wordOf(check: Report['issuer' | 'status' | 'holder']): string {
   return check.ok ? 'ok' : `refused: ${check.reason}`
 }
 
+/** What to do about a refusal, where it is not plain. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'a copy': 'check it with vellum licence verify-copy',
+  'not a copy': 'check it with vellum licence verify',
+  'trust too old': 'make the file anew from a node that you trust: vellum licence trust',
+  'too few trusted seals': 'make the file anew from a node that you trust: vellum licence trust',
+}
+
 export function refused(reason: string): LicenceError {
-  return new LicenceError('LICENCE_REFUSED', `refused: ${reason}`, { reason })
+  const remedy = REMEDIES[reason]
+  const message = remedy === undefined ? `refused: ${reason}` : `refused: ${reason}; ${remedy}`
+  return new LicenceError('LICENCE_REFUSED', message, { reason })
 }

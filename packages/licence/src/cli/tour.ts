@@ -8,7 +8,7 @@
  */
 
 import { ADDRESSES } from '@vellum/contracts'
-import { formatUnits, hexlify, randomBytes } from 'ethers'
+import { hexlify, randomBytes } from 'ethers'
 import { type Bill, billOf, periodOf } from '../chain/billing.ts'
 import type { Done } from '../chain/contracts.ts'
 import {
@@ -31,6 +31,7 @@ import { present } from '../presentation.ts'
 import { createReplayMemory } from '../replay.ts'
 import { quorumOf } from '../sealed-header.ts'
 import { createSubjectRing } from '../subject.ts'
+import { creditText } from './amounts.ts'
 import { type Connection, connect } from './connection.ts'
 import {
   accreditIssuer,
@@ -413,9 +414,4 @@ function placeOf({ blockNumber, transactionHash }: Done): string {
 
 function priceText(amount: bigint): string {
   return amount === 0n ? 'free, as the first in each 30 days are' : `charged ${creditText(amount)}`
-}
-
-/** @param amount millionths of a credit */
-function creditText(amount: bigint): string {
-  return `${formatUnits(amount, 6)} credits`
 }

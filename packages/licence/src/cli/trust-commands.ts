@@ -6,7 +6,7 @@ import { gatherValidatorHeaders } from '../chain/validator-headers.ts'
 import { LicenceError } from '../error.ts'
 import { followValidators } from '../follow-validators.ts'
 import type { TrustedChain } from '../offline-proof.ts'
-import { NO_DOMAIN } from '../sealed-header.ts'
+import { NO_DOMAIN, type ValidatorSet } from '../sealed-header.ts'
 import type { Connection } from './connection.ts'
 import { formatJson, readTrust } from './json-files.ts'
 import * as option from './options.ts'
@@ -30,7 +30,7 @@ export function addTrustCommands(root: Command, ports: CommandPorts): void {
           const chain = await trustOf(connection)
           ports.createText(out, formatJson(chain))
           const [{ from, set }] = chain.validators as [TrustedChain['validators'][number]]
-          ports.print(`${set.length} validators from block ${from} on, in ${out}`)
+          ports.print(`${countOf(set)} from block ${from} on, in ${out}`)
         }),
       ),
     'licence trust --out trust.json',
@@ -47,9 +47,9 @@ export function addTrustCommands(root: Command, ports: CommandPorts): void {
         option.wholeOf(TRUST_DAYS_MAX),
         TRUST_DAYS,
       )
-      .action((path: string, flags: NodeFlags & { trustDays: number }) =>
-        reading(flags, ports, async ({ connection, now }) => {
-          const before = readTrust(path, ports)
+      .action((path: string, flags: NodeFlags & { trustDays: number }) => {
+        const before = readTrust(path, ports)
+        return reading(flags, ports, async ({ connection, now }) => {
           const from = before.validators.at(-1)?.from ?? 0
           const headers = await gatherValidatorHeaders(connection.provider, from)
           const trustSeconds = flags.trustDays * DAY_SECONDS
@@ -59,12 +59,12 @@ export function addTrustCommands(root: Command, ports: CommandPorts): void {
           ports.replaceText(path, formatJson(chain))
           const changes = chain.validators.slice(before.validators.length)
           for (const change of changes) {
-            ports.print(`${change.set.length} validators from block ${change.from} on`)
+            ports.print(`${countOf(change.set)} from block ${change.from} on`)
           }
           const asOf = new Date((chain.asOf ?? 0) * 1_000).toISOString()
           ports.print(`${changes.length} changes; ${path} is as of ${asOf}`)
-        }),
-      ),
+        })
+      }),
     'licence trust-update trust.json',
   )
 }
@@ -86,6 +86,10 @@ async function trustOf({ provider, chainId }: Connection): Promise<TrustedChain>
     validators: [{ from, set }],
     asOf: Number(head.timestamp),
   }
+}
+
+function countOf(set: ValidatorSet): string {
+  return set.length === 1 ? '1 validator' : `${set.length} validators`
 }
 
 interface HeadBlock {

@@ -2,7 +2,7 @@
 
 import { ADDRESSES } from '@vellum/contracts'
 import type { Command } from 'commander'
-import { formatUnits, parseUnits, toUtf8Bytes } from 'ethers'
+import { toUtf8Bytes } from 'ethers'
 import { billOf, periodOf } from '../chain/billing.ts'
 import { createLicenceDirectory } from '../chain/licences.ts'
 import { quoteVerification, recordVerification, verifyOnline } from '../chain/verifier.ts'
@@ -13,6 +13,7 @@ import { verifyOfflineCode } from '../offline.ts'
 import { type Presentation, verifyAnswer, verifyPresentation } from '../presentation.ts'
 import { createReplayMemory } from '../replay.ts'
 import { readRequest, signRequest } from '../request.ts'
+import { creditText, unitsOf } from './amounts.ts'
 import { readTrust } from './json-files.ts'
 import * as option from './options.ts'
 import type { CommandPorts, KeyFlags, NodeFlags } from './ports.ts'
@@ -27,7 +28,6 @@ interface VerifyFlags extends Flags {
   readonly purposeCode?: number
 }
 
-const CREDIT_DECIMALS = 6
 /** Seconds that a proof may be old unless told. */
 const AGE_MAX = 86_400
 
@@ -52,7 +52,8 @@ export function addVerifierCommands(root: Command, ports: CommandPorts): void {
             out: string
           },
         ) =>
-          acting(flags, ports, async ({ chainId, key, now }) => {
+          acting(flags, ports, async ({ mainChainId, key, now }) => {
+            const chainId = await mainChainId()
             const { fields, purpose, seconds, out } = flags
             const text = await signRequest({ chainId, key, purpose, fields, now, seconds })
             const code = encodeCode({ kind: 'request', text })
@@ -75,8 +76,8 @@ export function addVerifierCommands(root: Command, ports: CommandPorts): void {
           const { verifier, bytes: byteCount } = flags
           const asked = { verifier, licenceType, byteCount }
           const { amount, available } = await quoteVerification(chain, asked)
-          print(`costs  ${credits(amount)}`)
-          print(`has    ${credits(available)}`)
+          print(`costs  ${creditText(amount)}`)
+          print(`has    ${creditText(available)}`)
         }),
       ),
     'licence quote 11100000000013338W032 --verifier 91350100M000100Y43',
@@ -230,10 +231,10 @@ async function bill(
     const { lines, total, wrong } = await billOf(chain, { verifier, period })
     for (const line of lines) {
       print(
-        `block ${line.blockNumber}  ${line.licenceType}  use ${line.use}  ${line.byteCount} bytes  tariff ${line.tariffVersion}  ${credits(line.amount)}`,
+        `block ${line.blockNumber}  ${line.licenceType}  use ${line.use}  ${line.byteCount} bytes  tariff ${line.tariffVersion}  ${creditText(line.amount)}`,
       )
     }
-    print(`${verifier}, period ${period}: ${lines.length} uses, ${credits(total)}`)
+    print(`${verifier}, period ${period}: ${lines.length} uses, ${creditText(total)}`)
     if (wrong.length > 0) {
       throw new LicenceError(
         'LICENCE_REFUSED',
@@ -244,20 +245,6 @@ async function bill(
       )
     }
   })
-}
-
-function credits(amount: bigint): string {
-  return `${formatUnits(amount, CREDIT_DECIMALS)} credits`
-}
-
-function unitsOf(text: string): bigint {
-  try {
-    return parseUnits(text, CREDIT_DECIMALS)
-  } catch {
-    throw new LicenceError('LICENCE_FIELD_INVALID', 'credits need a number such as 10.5', {
-      field: 'credits',
-    })
-  }
 }
 
 function timeOf(seconds: number): string {

@@ -1,4 +1,4 @@
-/** `vellum identity` and `vellum licence`: the commands of the licence library, with files and keys. */
+/** `vellum identity`, `vellum licence` and `vellum credit`: the commands of the licence library, with files and keys. */
 
 import { createHash } from 'node:crypto'
 import {
@@ -28,7 +28,7 @@ const FILE_BYTES_MAX = 1 << 20
  * @throws LicenceError, NodeError
  */
 export async function runLibraryCommand(
-  name: 'identity' | 'licence',
+  name: 'identity' | 'licence' | 'credit',
   words: readonly string[],
   print: (line: string) => void,
 ): Promise<void> {
