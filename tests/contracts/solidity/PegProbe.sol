@@ -10,7 +10,7 @@ import {Outcome} from "PegMessage.sol";
 /// @title An app of the tests: sends what it is told to, does what the payload says, and counts what it is told.
 /// @notice The first byte of a payload is what to do: 0 nothing but to count; 1 revert with the rest; 2 use up all gas;
 /// 3 answer wrongly; 4 call the gateway with the rest first; 5 revert with a megabyte; 6 use so much gas as the rest says;
-/// 7 send the rest to where it came from; 8 nothing at all, of outcomes too.
+/// 7 send the rest to where it came from; 8 nothing at all, of outcomes too; 9 call the gateway with what was stored, once.
 contract PegProbe is IERC7786Recipient, IPegSender {
     error Refused(bytes reason);
 
@@ -24,6 +24,7 @@ contract PegProbe is IERC7786Recipient, IPegSender {
     /// What the payload of an outcome does: as above, 0 or 1.
     bool public refusesOutcomes;
     uint256 public gasGiven;
+    bytes private _stored;
 
     constructor(IPegGateway gateway) {
         _gateway = gateway;
@@ -38,6 +39,10 @@ contract PegProbe is IERC7786Recipient, IPegSender {
 
     function sendTo(bytes calldata recipient, bytes calldata payload, bytes[] calldata attributes) external payable {
         _gateway.sendMessage{value: msg.value}(recipient, payload, attributes);
+    }
+
+    function store(bytes calldata call) external {
+        _stored = call;
     }
 
     function refuseOutcomes(bool refuses) external {
@@ -64,6 +69,11 @@ contract PegProbe is IERC7786Recipient, IPegSender {
         if (what == 6) {
             uint256 until = gasleft() - uint256(bytes32(payload[1:]));
             while (gasleft() > until) {}
+        }
+        if (what == 9 && _stored.length != 0) {
+            bytes memory call = _stored;
+            delete _stored;
+            (innerCallSucceeded, innerAnswer) = address(_gateway).call(call);
         }
         if (what == 7) _gateway.sendMessage(sender, payload[1:], new bytes[](0));
         return IERC7786Recipient.receiveMessage.selector;
