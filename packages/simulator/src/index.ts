@@ -5,10 +5,27 @@ export { createCheapCrypto } from './cheap-crypto.ts'
 export { type Checks, createChecks, type Rule, type Violation } from './checks.ts'
 export { drawScenario } from './draw-scenario.ts'
 export { runMany } from './host/run-many.ts'
-export { runWorld } from './host/run-world.ts'
-export { loadScenario, shippedScenarios } from './host/scenario-source.ts'
+export { runPeg, runWorld } from './host/run-world.ts'
+export {
+  loadPegScenario,
+  loadScenario,
+  shippedPegScenarios,
+  shippedScenarios,
+} from './host/scenario-source.ts'
 export type { WorldResult, WorldTask } from './host/world-worker.ts'
-export { type PegOutcome, runPegWorld } from './peg/world.ts'
+export {
+  type BlockFacts,
+  createPegChecks,
+  type MessageEvent,
+  PEG_RULES,
+  type PegChecks,
+  type PegRule,
+  type PegViolation,
+} from './peg/checks.ts'
+export { drawPegScenario } from './peg/draw.ts'
+export type { PegScenario } from './peg/scenario.ts'
+export { parsePegScenario } from './peg/scenario-file.ts'
+export { type PegOutcome, type PegWorldPorts, runPegWorld } from './peg/world.ts'
 export { createPrng, type Prng } from './prng.ts'
 export { createVirtualProcess, type VirtualProcess } from './process-gate.ts'
 export type { Action, NodeIndex, Scenario, Step } from './scenario.ts'

@@ -145,7 +145,7 @@ async function runOnePeg(
   trace: string | undefined,
 ): Promise<void> {
   announce(scenario, seed)
-  const outcome = await traced(trace, (read) => runPeg(scenario, seed, read))
+  const outcome = await traced(trace, (read) => runPeg(scenario, seed, { read }))
   print(describePegOutcome(scenario, outcome))
   const isExpected = isPegAsExpected(scenario, outcome)
   print(`expected    ${isExpected ? 'yes' : 'NO'}`)

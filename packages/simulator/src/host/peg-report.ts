@@ -22,6 +22,7 @@ export function describePegOutcome({ sides }: PegScenario, outcome: PegOutcome):
   const at = (part: number): string => seconds(quantile(latencies, part) ?? 0)
   return [
     `blocks      ${heights.map((height, i) => `${names[i]} ${height}`).join(', ')}`,
+    `validators  ${outcome.validators.map((each, i) => `${names[i]} ${each.join(' ')}`).join(', ')}`,
     `people      ${outcome.operations} acts, ${arrivals} licences moved to another chain`,
     `messages    ${sent} sent, ${delivered} delivered, ${failed} failed, ${expired} expired, ${outcome.forged} forged; ${at(0.5)} s from sending to acknowledgement (p50), ${at(1)} s at most`,
     `relayers    ${outcome.relayed} transactions, ${outcome.relayerDeaths} deaths at a step`,

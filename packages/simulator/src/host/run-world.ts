@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { loadSystemCrypto } from '@vellum/node'
 import { createCheapCrypto } from '../cheap-crypto.ts'
 import type { PegScenario } from '../peg/scenario.ts'
-import { type PegOutcome, runPegWorld } from '../peg/world.ts'
+import { type PegOutcome, type PegWorldPorts, runPegWorld } from '../peg/world.ts'
 import type { Scenario } from '../scenario.ts'
 import { createWorld, type Outcome } from '../world.ts'
 
@@ -18,14 +18,17 @@ export function runWorld(
   return createWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read }).run()
 }
 
-/** The same for a world of several chains; its contracts recover real signatures. */
+/**
+ * The same for a world of several chains; its contracts recover real signatures.
+ * @param ports who reads the transcript, and code in place of that of contracts
+ */
 export function runPeg(
   scenario: PegScenario,
   seed: string,
-  read?: (line: string) => void,
+  { read, codes }: Pick<PegWorldPorts, 'read' | 'codes'> = {},
 ): Promise<PegOutcome> {
   const { crypto } = loadSystemCrypto()
-  return runPegWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read })
+  return runPegWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read, codes })
 }
 
 /** After so many events the program around the world gets a turn. */

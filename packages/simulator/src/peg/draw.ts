@@ -4,7 +4,7 @@
  * long, fork, or lie, and validators that come and go while messages are on their way.
  */
 
-import { faultsTolerated } from '@vellum/consensus'
+import { faultsTolerated, quorum } from '@vellum/consensus'
 import { BEHAVIOUR_NAMES, type BehaviourName } from '../byzantine/catalogue.ts'
 import { createPrng, type Prng } from '../prng.ts'
 import type { NodeIndex } from '../scenario.ts'
@@ -29,6 +29,8 @@ const LONG_PART = 0.1
 const LONG_SECONDS = [3_600, 4 * 3_600] as const
 const FORK_PART = 0.12
 const LIE_PART = 0.12
+/** Part of the worlds in which somebody lies with too few keys. */
+const IMPOSTOR_PART = 0.2
 const CRASH_PART_MAX = 0.05
 /** Vanity means something on a side chain: these behaviours rest on its meaning nothing. */
 const UNFIT: readonly BehaviourName[] = ['two-faced']
@@ -71,11 +73,22 @@ export function drawPegScenario(seed: string): PegScenario {
     spare: isRotating && isShared ? VALIDATORS : undefined,
     relayers: 0,
   }
-  const relayers = drawRelayers(prng.split('relayers'), isShared ? range(0, machines) : meeting)
-  fates.relayers = relayers.length
   const byzantine = drawLiars(prng.split('byzantine'), sides, isForked, isShared)
+  const meetings = isShared ? range(0, machines) : meeting
+  // What a node that lies hands on, nobody need get: somebody must have honest ones.
+  const sound = meetings.filter((index) => !byzantine.some(({ node }) => node === index))
+  const drawn = drawRelayers(prng.split('relayers'), meetings, sound)
+  // Those who read different branches of a fork show main both.
+  const relayers = isForked
+    ? [...drawn, ...meetings.map((node) => ({ node, behaviour: 'honest' as const, crashPart: 0 }))]
+    : drawn
+  fates.relayers = relayers.length
   const steps = isLong ? longAbsence(fates) : drawSteps(fates)
-  if (isLying) steps.push({ atSeconds: seconds * 0.7, do: 'lie', chain: sides[0]!.name })
+  // With fewer keys than make a quorum nobody need believe it.
+  const keys = isLying ? VALIDATORS : quorum(VALIDATORS) - 1
+  if (isLying || prng.split('impostor').chance(IMPOSTOR_PART)) {
+    steps.push({ atSeconds: seconds * 0.7, do: 'lie', chain: sides[0]!.name, keys })
+  }
   return {
     name: `peg seed ${seed}`,
     about: 'Drawn from a seed.',
@@ -89,7 +102,6 @@ export function drawPegScenario(seed: string): PegScenario {
     timeToLiveSeconds: isLong ? 900 : prng.split('life').pick([20, 60, 300]),
     trustingPeriodSeconds: 14 * 24 * 3_600,
     operationsPerSecond: prng.split('load').between(0.5, isLong ? 1 : 3),
-    without: 'nothing',
     network: drawNetwork(prng.split('network')),
     disk: GOOD_DISK,
     byzantine,
@@ -115,11 +127,15 @@ interface Fates {
   relayers: number
 }
 
-/** One honest relayer at least; of the others some lie. */
-function drawRelayers(prng: Prng, machines: readonly NodeIndex[]): RelayerPlan[] {
+/** One honest relayer at least, among honest nodes; of the others some lie. */
+function drawRelayers(
+  prng: Prng,
+  machines: readonly NodeIndex[],
+  sound: readonly NodeIndex[],
+): RelayerPlan[] {
   const dishonest = RELAYER_BEHAVIOURS.filter((each) => each !== 'honest')
   return Array.from({ length: prng.whole(1, 3) }, (_, i) => ({
-    node: prng.pick(machines),
+    node: prng.pick(i === 0 ? sound : machines),
     behaviour: i === 0 || prng.chance(0.4) ? 'honest' : prng.pick(dishonest),
     crashPart: prng.chance(0.7) ? prng.between(0, CRASH_PART_MAX) : 0,
   }))

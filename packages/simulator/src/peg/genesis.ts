@@ -67,7 +67,15 @@ const CREDIT_LIMIT = { amount: 10n ** 18n, windowSeconds: 60 }
 export async function createPegGenesis(
   scenario: PegScenario,
   seed: string,
-  { crypto, crc32 }: { readonly crypto: Secp256k1; readonly crc32: Crc32 },
+  {
+    crypto,
+    crc32,
+    codes,
+  }: {
+    readonly crypto: Secp256k1
+    readonly crc32: Crc32
+    readonly codes: ReadonlyMap<Address, Uint8Array> | undefined
+  },
 ): Promise<PegGenesis> {
   const accountOf = (name: string): Account => {
     const key = keccak256(new TextEncoder().encode(`${seed}/${name}`))
@@ -108,7 +116,7 @@ export async function createPegGenesis(
     plan: ChainPlan,
     role: Partial<PredeployOptions>,
   ): Promise<PegChain> {
-    const genesis = parseGenesis(
+    const written = parseGenesis(
       networkGenesis({
         chainId,
         validators: plan.validators.map((index) => machines[index]!.address),
@@ -120,6 +128,11 @@ export async function createPegGenesis(
         contracts: { ...contracts, ...role },
       }),
     )
+    const alloc = written.alloc.map((account) => {
+      const code = codes?.get(account.address)
+      return code === undefined ? account : { ...account, code }
+    })
+    const genesis = { ...written, alloc }
     const chain = await openChain({
       genesis,
       disk: createMemoryKeyValue(),

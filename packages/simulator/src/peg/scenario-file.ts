@@ -66,7 +66,11 @@ const PEG_ACTION_READERS: { readonly [Name in PegAction['do']]: Read<PegAction> 
   }),
   rest: object<PegAction & { do: 'rest' }>({ do: oneOf(['rest']) }),
   work: object<PegAction & { do: 'work' }>({ do: oneOf(['work']) }),
-  lie: object<PegAction & { do: 'lie' }>({ do: oneOf(['lie']), chain: text() }),
+  lie: object<PegAction & { do: 'lie' }>({
+    do: oneOf(['lie']),
+    chain: text(),
+    keys: withDefault(machinesMax, whole(1, machinesMax)),
+  }),
 }
 
 const SCENARIO: Read<PegScenario> = object<PegScenario>({
@@ -98,7 +102,6 @@ const SCENARIO: Read<PegScenario> = object<PegScenario>({
   timeToLiveSeconds: withDefault(300, whole(1, secondsMax)),
   trustingPeriodSeconds: withDefault(14 * 24 * 3_600, whole(3_600, 365 * 24 * 3_600)),
   operationsPerSecond: withDefault(0.5, number(0, 100)),
-  without: withDefault('nothing', oneOf(['nothing', 'quorum of seals'])),
   network: partly(CALM, NETWORK),
   disk: partly(GOOD_DISK, DISK),
   byzantine: withDefault(

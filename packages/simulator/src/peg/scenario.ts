@@ -24,7 +24,7 @@ export interface ChainPlan {
 
 export interface SidePlan extends ChainPlan {
   readonly name: ChainName
-  /** `lying`: somebody has the keys of all its validators, and seals what never was (step `lie`). */
+  /** `lying`: somebody has a quorum of its validators' keys, and seals what never was (step `lie`). */
   readonly faith: 'honest' | 'lying'
 }
 
@@ -54,8 +54,6 @@ export interface PegScenario {
   readonly trustingPeriodSeconds: number
   /** Of people, a virtual second, on all chains together. */
   readonly operationsPerSecond: number
-  /** A defence of the contracts that is taken away, to see that its lack is noticed. */
-  readonly without: 'nothing' | 'quorum of seals'
   readonly network: NetworkConditions
   readonly disk: DiskConditions
   readonly byzantine: readonly {
@@ -91,8 +89,11 @@ export type PegAction =
   /** People do nothing for a while, or go on. */
   | { readonly do: 'rest' }
   | { readonly do: 'work' }
-  /** A lying side chain seals a state in which all credit of main is burned for the liar, and proves it. */
-  | { readonly do: 'lie'; readonly chain: ChainName }
+  /**
+   * Somebody with so many keys of a side chain's validators seals a state in which all credit of main is
+   * theirs, and proves it to main.
+   */
+  | { readonly do: 'lie'; readonly chain: ChainName; readonly keys: number }
 
 export const PEG_ACTIONS: readonly PegAction['do'][] = [
   'stop chain',

@@ -3,7 +3,7 @@
  * they have read or sent before. Nobody need believe them; they must not do harm.
  */
 
-import { GATEWAY_CALLS } from '@vellum/sidechain'
+import { GATEWAY_CALLS, LIGHT_CLIENT_CALLS } from '@vellum/sidechain'
 import type { Prng } from '../prng.ts'
 
 export type RelayerBehaviour =
@@ -14,6 +14,8 @@ export type RelayerBehaviour =
   | 'replayer'
   /** The calls of one transaction out of order, twice, or not at all. */
   | 'shuffler'
+  /** Headers of one chain as those of another, which may have the same validators. */
+  | 'confuser'
   /** Says little of what it should. */
   | 'withholder'
 
@@ -22,6 +24,7 @@ export const RELAYER_BEHAVIOURS: readonly RelayerBehaviour[] = [
   'garbler',
   'replayer',
   'shuffler',
+  'confuser',
   'withholder',
 ]
 
@@ -52,9 +55,34 @@ export function createTampering(behaviour: RelayerBehaviour, prng: Prng): Tamper
         const chosen = prng.shuffled([...calls, ...calls]).slice(0, prng.whole(1, 2 * calls.length))
         return [GATEWAY_CALLS.relay.encodeCall([chosen])]
       }
+    case 'confuser':
+      return createConfusion(prng)
     case 'withholder':
       return (data) => (prng.chance(WITHHELD_PART) ? [] : [data])
   }
+}
+
+/** Beside each header that it brings, one of another chain for the same client. */
+function createConfusion(prng: Prng): Tampering {
+  const headers: { readonly chainId: bigint; readonly header: Uint8Array }[] = []
+  const { updateClient } = LIGHT_CLIENT_CALLS
+  return (data) => {
+    const calls = callsOf(data) ?? []
+    const updates = calls.filter((call) => hasSelector(call, updateClient.selector))
+    const confused = updates.flatMap((call) => {
+      const [chainId, trustedHeight, header] = updateClient.decodeCall(call)
+      if (headers.length >= KEPT_MAX) headers.shift()
+      headers.push({ chainId, header })
+      const foreign = headers.filter((each) => each.chainId !== chainId)
+      if (foreign.length === 0) return []
+      return [updateClient.encodeCall([chainId, trustedHeight, prng.pick(foreign).header])]
+    })
+    return confused.length === 0 ? [data] : [GATEWAY_CALLS.relay.encodeCall([confused]), data]
+  }
+}
+
+function hasSelector(call: Uint8Array, selector: Uint8Array): boolean {
+  return selector.every((byte, i) => call[i] === byte)
 }
 
 function callsOf(data: Uint8Array): readonly Uint8Array[] | undefined {

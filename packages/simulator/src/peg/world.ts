@@ -45,6 +45,8 @@ export interface PegOutcome {
   readonly digest: string
   /** Highest block of each chain, main first. */
   readonly heights: readonly number[]
+  /** Machines that validate each chain in the end, main first. */
+  readonly validators: readonly (readonly NodeIndex[])[]
   readonly sent: number
   readonly delivered: number
   readonly failed: number
@@ -75,15 +77,20 @@ const FOUNDING_MS = 1_500
 const TIDY_MS = 20_000
 const TIMEOUT_MAX_MS = 60_000
 
+export interface PegWorldPorts extends WorldPorts {
+  /** Code in place of that of contracts: a defence less, to see that the checks notice. */
+  readonly codes?: ReadonlyMap<Address, Uint8Array> | undefined
+}
+
 export async function runPegWorld(
   scenario: PegScenario,
   seed: string,
-  { crypto, crc32, settle, read }: WorldPorts,
+  { crypto, crc32, settle, read, codes }: PegWorldPorts,
 ): Promise<PegOutcome> {
   const prng = createPrng(seed)
   const time = createVirtualTime()
   const transcript = createTranscript(time, read)
-  const network = await createPegGenesis(scenario, seed, { crypto, crc32 })
+  const network = await createPegGenesis(scenario, seed, { crypto, crc32, codes })
   const { chains } = network
   const everybody = network.machines.map(({ address }) => address)
   const recover: RecoverAuthor = (hash, signature) =>
@@ -289,17 +296,17 @@ export async function runPegWorld(
         isResting = false
         return
       case 'lie':
-        return tellLie(action.chain)
+        return tellLie(action.chain, action.keys)
     }
   }
 
-  /** Whoever has all keys of a side chain, on a node of main and one of the side chain. */
-  function tellLie(name: ChainName): void {
+  /** Whoever has keys of a side chain, on a node of main and one of the side chain. */
+  function tellLie(name: ChainName, keysMax: number): void {
     const [main, ...sides] = chains as [PegChain, ...PegChain[]]
     const side = homeOf(name).chain
     const nodes = { main: headNodeOf(main), side: headNodeOf(side) }
     if (nodes.main === undefined || nodes.side === undefined) return
-    const keys = side.plan.validators.map((index) => network.machines[index]!)
+    const keys = side.plan.validators.slice(0, keysMax).map((index) => network.machines[index]!)
     const others = sides.filter((each) => each !== side)
     const [thief] = network.people as [Account]
     _lies += 1
@@ -397,6 +404,7 @@ export async function runPegWorld(
     violations: violations(),
     digest: transcript.digest(),
     heights: homes.map(({ checks }) => checks.height),
+    validators: chains.map(validatorsNow),
     sent: messages.length,
     delivered: messages.filter(({ acknowledged }) => acknowledged === 'delivered').length,
     failed: messages.filter(({ acknowledged }) => acknowledged === 'failed').length,
@@ -419,6 +427,12 @@ export async function runPegWorld(
   for (const site of relayers) site.kill()
   for (const machine of places.flat()) machine.kill()
   return outcome
+
+  function validatorsNow(chain: PegChain): NodeIndex[] {
+    const head = headNodeOf(chain)?.chain.head().header
+    if (head === undefined) return []
+    return decodeExtraData(head.extraData).validators.map((each) => everybody.indexOf(each))
+  }
 
   /** Side chains of which main has frozen its client. */
   function frozenSides(): ChainName[] {
