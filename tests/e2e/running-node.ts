@@ -79,6 +79,16 @@ export async function startWithTour(
       fail(`the node ended with code ${code}`)
     })
   })
+  return running(child, url, output)
+}
+
+/** Starts a relayer by itself; `printed` tells when it is ready. */
+export function startRelay(...flags: readonly string[]): RunningNode {
+  const child = spawnMain(['relay', ...flags])
+  return running(child, '', collect(child))
+}
+
+function running(child: ChildProcess, url: string, output: () => string): RunningNode {
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
     const closed = once(child, 'close') as Promise<[number | null]>

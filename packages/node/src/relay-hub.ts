@@ -20,6 +20,7 @@ import type { Clock, Logger, Signer, Timers } from './ports.ts'
 import { createRelayLink, type RelayLink, type RelayStep } from './relay.ts'
 import type { RelayChain } from './relay-chain.ts'
 import { createLocalRelayChain } from './relay-chain-local.ts'
+import { registerLinkMetrics } from './relay-metrics.ts'
 
 /** A chain of this process. */
 export interface HubChain {
@@ -158,7 +159,7 @@ export function startRelayHub(
       void pairing?.stop()
     }),
   )
-  registerMetrics(ports.metrics, main.name, pairings)
+  registerMetrics(ports.metrics, pairings)
 
   return {
     status: (source, destination) => {
@@ -249,70 +250,10 @@ function accuse(of: HubChain, at: RelayChain, log: Logger): () => void {
   return book.onAdded(tell)
 }
 
-function registerMetrics(
-  metrics: Metrics,
-  main: string,
-  pairings: ReadonlyMap<string, Pairing>,
-): void {
-  const gauge = (
-    name: string,
-    help: string,
-    read: (status: DirectionStatus) => number | undefined,
-  ): void =>
-    metrics.gauges(name, help, 'channel', function* () {
-      for (const [side, { link }] of pairings) {
-        if (link === undefined) continue
-        yield [`${main}>${side}`, read(link.status(0))] as const
-        yield [`${side}>${main}`, read(link.status(1))] as const
-      }
-    })
-  gauge(
-    'vellum_relay_undelivered',
-    'Messages that were sent and not received.',
-    (each) => each.undelivered,
-  )
-  gauge(
-    'vellum_relay_unacknowledged',
-    'Messages that were received, whose sender does not know the outcome.',
-    (each) => each.unacknowledged,
-  )
-  gauge(
-    'vellum_relay_oldest_seconds',
-    'Time since the oldest message without an outcome was sent.',
-    (each) => each.oldestMs / 1_000,
-  )
-  gauge(
-    'vellum_relay_client_lag_blocks',
-    'Blocks of the source that the light client at the destination has not seen.',
-    (each) => each.client.lag,
-  )
-  gauge('vellum_relay_client_active', '1 while the light client answers.', (each) =>
-    Number(each.client.status === 'active'),
-  )
-  gauge(
-    'vellum_relay_launched',
-    'Transactions begun since the start.',
-    (each) => each.counts.launched,
-  )
-  gauge(
-    'vellum_relay_landed',
-    'Transactions in a block since the start.',
-    (each) => each.counts.landed,
-  )
-  gauge('vellum_relay_lost', 'Transactions given up since the start.', (each) => each.counts.lost)
-  gauge(
-    'vellum_relay_failed_calls',
-    'Calls that failed since the start.',
-    (each) => each.counts.failed,
-  )
-  gauge(
-    'vellum_relay_moot_calls',
-    'Calls that others had made before, since the start.',
-    (each) => each.counts.moot,
-  )
-  gauge('vellum_relay_last_failure_seconds', 'Time of the last failure, since 1970.', (each) =>
-    each.lastFailure === undefined ? undefined : each.lastFailure.atMs / 1_000,
-  )
+function registerMetrics(metrics: Metrics, pairings: ReadonlyMap<string, Pairing>): void {
+  registerLinkMetrics(metrics, function* () {
+    for (const { link } of pairings.values()) if (link !== undefined) yield link
+  })
   metrics.gauges(
     'vellum_peg_audit_ok',
     '1 if the credit of a side chain is what main has locked for it; none before the first audit.',

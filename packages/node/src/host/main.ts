@@ -31,6 +31,7 @@ import type { NetworkFlags } from './network-command.ts'
 import { runNode } from './node-command.ts'
 import { MAIN_CHAIN } from './observation.ts'
 import { createProgress } from './progress.ts'
+import type { RelayFlags } from './relay-command.ts'
 import type { AttachFlags, CreateFlags, NodesFlags, RetireFlags } from './sidechain-command.ts'
 import { printToken } from './token-command.ts'
 import { VERSION } from './version.ts'
@@ -222,6 +223,35 @@ network
     await createNetwork(flags, PROGRAM, plainPorts())
   })
 
+program
+  .command('relay')
+  .description(
+    'carry messages between a main chain and its side chains, over JSON-RPC of their nodes',
+  )
+  .requiredOption('--main <url>', 'RPC server of a node of the main chain')
+  .requiredOption(
+    '--side <name...>',
+    'side chains: NAME, served by the same node, or NAME=URL of another',
+  )
+  .requiredOption('--keystore <file>', 'key of the account that sends')
+  .option('--password-file <file>', 'file with its password')
+  .option('--password-fd <number>', 'descriptor to read its password from', whole)
+  .option('--accept-weak-keystore', 'take a keystore whose password can be guessed fast')
+  .option('--jwt-secret <file>', "secret of the nodes' tokens, where they want some")
+  .option('--metrics-port <number>', 'serve metrics here, to this machine', whole)
+  .option('--anchor-blocks <number>', 'blocks after which a chain is told of a head', whole, 256)
+  .option('--anchor-seconds <number>', 'seconds after which it is told', whole, 60)
+  .addOption(new Option('--exit-at <step>').hideHelp())
+  .addHelpText(
+    'after',
+    '\nIt keeps no state: any number may run, and any of them may be killed.\n\nExample:\n  vellum relay --main http://127.0.0.1:8545 --side business-licence health-licence --keystore relayer.json',
+  )
+  .action(async (flags: RelayFlags & { logLevel?: string }) => {
+    const { runRelay } = await import('./relay-command.ts')
+    const write = (line: string): void => void process.stderr.write(line)
+    await runRelay(flags, { log: createConsoleLog('info', write, 'relay'), print })
+  })
+
 const sidechain = program
   .command('sidechain')
   .description('side chains: create, attach to main, retire, try, list')
@@ -285,8 +315,9 @@ program
   })
 
 for (const [name, description] of [
-  ['identity', 'identities: register, countersign, file, suspend, rotate and recover keys'],
-  ['licence', 'licences: issue, accept, show, verify, renew, suspend, bill'],
+  ['identity', 'identities: register, countersign, file, suspend, open on side chains'],
+  ['licence', 'licences: issue, accept, show, verify, renew, suspend, transfer, bill'],
+  ['credit', 'service credit: to side chains and back'],
 ] as const) {
   program
     .command(name)
