@@ -16,6 +16,7 @@ import { NodeError } from '../error.ts'
 import { readConfigFile } from './config-file.ts'
 import { devAccountLines } from './dev-lines.ts'
 import type { Ready } from './node-command.ts'
+import { MAIN_CHAIN } from './observation.ts'
 import { VERSION } from './version.ts'
 
 export interface LocalNetworkPorts {
@@ -237,6 +238,7 @@ async function banner(urls: readonly string[], ports: LocalNetworkPorts): Promis
     `  RPC         ${url}`,
     ...urls.slice(1).map((each) => `              ${each}`),
     `  chain id    ${chainId}`,
+    ...(await sideLines(url)),
     `  head        block ${Number(head?.number)}, ${head?.hash}`,
     `  data        ${resolve(ports.directory)}, a folder for each node`,
     `  blocks      when a transaction waits; ${f === 0 ? 'none if a node is gone' : `they go on without any ${f} of the nodes`}`,
@@ -244,6 +246,22 @@ async function banner(urls: readonly string[], ports: LocalNetworkPorts): Promis
     ...(ports.isDev ? devAccountLines(url) : []),
     'Stop with Ctrl-C: what was acknowledged is on disk.',
   ]
+}
+
+/** Side chains of the first node: those of one network are the same on all. */
+async function sideLines(url: string): Promise<string[]> {
+  const chains =
+    (await call<readonly { name: string; state: string; chainId: string | null }[]>(
+      url,
+      'admin_chains',
+    )) ?? []
+  return chains
+    .filter(({ name }) => name !== MAIN_CHAIN)
+    .map(({ name, state, chainId }, i) => {
+      const heading = i === 0 ? 'side chains' : ''
+      const what = state === 'serving' ? `chain id ${Number(chainId)}` : `${state}: not served`
+      return `  ${heading.padEnd(11)} /chain/${name}  ${what}`
+    })
 }
 
 /** @returns undefined if the node is not there */
