@@ -1,7 +1,7 @@
 /** How the contracts of the peg read headers and proofs: against Besu, our ledger, OpenZeppelin and shared vectors. */
 
 import { readFileSync } from 'node:fs'
-import { type Address, bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import { type Address, bytesToHex, concatBytes, type Hash, hexToBytes } from '@vellum/evm'
 import {
   commitHash,
   decodeExtraData,
@@ -10,6 +10,7 @@ import {
   encodeExtraData,
   encodeHeader,
   encodeRlp,
+  encodeRlpList,
   type Header,
   qbftHash,
   type RlpItem,
@@ -185,12 +186,18 @@ describe('a header in another form is refused:', () => {
   const plain = (): string => bytesToHex(encodeRlp(header()))
   const bytes = (hex: string): Uint8Array => hexToBytes(hex as Hash)
   const lists = (index: number): RlpItem[] => extra()[index] as RlpItem[]
+  const vanity = (): Uint8Array => extra()[0] as Uint8Array
+  /** An item of the extra data in these bytes. */
+  const withEncodedExtra = (index: number, encoded: Uint8Array): string => {
+    const items = extra().map((item) => encodeRlp(item))
+    return withField(12, encodeRlpList(items.with(index, encoded)))
+  }
 
   const forms: Record<string, () => string> = {
     'a byte behind it': () => `${plain()}00`,
     'a byte less': () => plain().slice(0, -2),
     'a length with a leading zero': () => `0xfa00${plain().slice(4)}`,
-    'a short list in the long form': () => {
+    'a number of one byte in the long form': () => {
       const items = header()
       const whole = encodeRlp(items)
       const hex = bytesToHex(whole).slice(2)
@@ -198,6 +205,11 @@ describe('a header in another form is refused:', () => {
       const at = hex.indexOf('0101', 2 * 440)
       return `0x${hex.slice(0, at + 2)}8101${hex.slice(at + 4)}`
     },
+    'a short string in the long form': () =>
+      withEncodedExtra(0, concatBytes(bytes('0xb820'), vanity())),
+    'a short list in the long form': () => withEncodedExtra(2, bytes('0xf800')),
+    'a list of one validator in the long form': () =>
+      withEncodedExtra(1, concatBytes(bytes('0xf81594'), lists(1)[0] as Uint8Array)),
     'a number with a leading zero': () => withField(10, bytes('0x0001')),
     'a number of nine bytes': () => withField(11, bytes(`0x${'11'.repeat(9)}`)),
     'a list in place of a number': () => withField(8, []),
@@ -380,4 +392,141 @@ describe('a proof', () => {
       ).toMatch(INVALID)
     }
   })
+})
+
+/** Tries that no node of ours would make: a chain that lies may. */
+describe('a trie in another form proves nothing:', () => {
+  const slot = toBeHex(5, 32)
+  const path = keccak256(slot).slice(2)
+  const word = toBeHex(0x1234, 32)
+  const bytes = (hex: string): Uint8Array => hexToBytes(hex as Hash)
+  const value = bytes('0x821234')
+  const hashOf = (node: Uint8Array): Uint8Array => bytes(keccak256(node))
+  const leaf = (flagged: string, contents: Uint8Array = value): Uint8Array =>
+    encodeRlp([bytes(`0x${flagged}`), contents])
+  /** A branch in which the way goes on at this nibble of the path. */
+  const branch = (depth: number, child: RlpItem, last: RlpItem = bytes('0x')): Uint8Array => {
+    const items: RlpItem[] = Array.from({ length: 17 }, () => bytes('0x'))
+    items[Number.parseInt(path[depth]!, 16)] = child
+    items[16] = last
+    return encodeRlp(items)
+  }
+  const judged = (...nodes: Uint8Array[]): Promise<string> =>
+    refusal(() =>
+      chain.ask(HEADERS, 'checkSlot', [
+        keccak256(nodes[0]!),
+        slot,
+        word,
+        nodes.map((node) => bytesToHex(node)),
+      ]),
+    )
+  const even = leaf(`20${path}`)
+  const rest = leaf(`3${path.slice(1)}`)
+  const last = leaf(`20${path.slice(2)}`)
+
+  test('what is right is accepted: a leaf, a branch, an extension', async () => {
+    expect(await judged(even)).toBe('not refused')
+    expect(await judged(branch(0, hashOf(rest)), rest)).toBe('not refused')
+    const extension = encodeRlp([bytes(`0x00${path.slice(0, 2)}`), hashOf(last)])
+    expect(await judged(extension, last)).toBe('not refused')
+    const odd = encodeRlp([bytes(`0x1${path[0]}`), hashOf(branch(1, hashOf(last)))])
+    expect(await judged(odd, branch(1, hashOf(last)), last)).toBe('not refused')
+  })
+
+  const forms: Record<string, () => Uint8Array[]> = {
+    'a leaf with a nibble where there is none': () => [leaf(`21${path}`)],
+    'a leaf with an unknown flag': () => [leaf(`60${path}`)],
+    'a leaf with half a path': () => [leaf(`20${path.slice(0, 32)}`)],
+    'a leaf with a path too long': () => [leaf(`20${path}00`)],
+    'a leaf with a path of nothing': () => [encodeRlp([bytes('0x'), value])],
+    'a leaf of another path': () => [leaf(`20${keccak256(word).slice(2)}`)],
+    'an extension in place of a leaf': () => [leaf(`00${path}`)],
+    'a leaf in place of an extension': () => [
+      encodeRlp([bytes(`0x20${path.slice(0, 2)}`), hashOf(last)]),
+      last,
+    ],
+    'an extension of no nibbles': () => [encodeRlp([bytes('0x00'), hashOf(even)]), even],
+    'an extension past the end of the path': () => [
+      encodeRlp([bytes(`0x00${path}${path}`), hashOf(even)]),
+      even,
+    ],
+    'a node inside its parent': () => [branch(0, [bytes(`0x3${path.slice(1)}`), value])],
+    'a branch with a value for a child': () => [branch(0, bytes('0x1234'))],
+    'a branch without the child': () => [branch(1, hashOf(rest)), rest],
+    'a branch of 16 items': () => {
+      const items = decodeRlp(branch(0, hashOf(rest))) as RlpItem[]
+      return [encodeRlp(items.slice(0, 16)), rest]
+    },
+    'a branch of 18 items': () => {
+      const items = decodeRlp(branch(0, hashOf(rest))) as RlpItem[]
+      return [encodeRlp([...items, bytes('0x')]), rest]
+    },
+    'a node of three items': () => [encodeRlp([bytes(`0x20${path}`), value, value])],
+    'a node that is a string': () => [encodeRlp(even)],
+    'an empty node': () => [bytes('0x')],
+    'a byte behind a node': () => [concatBytes(even, bytes('0x00'))],
+    'a value with a leading zero': () => [leaf(`20${path}`, bytes('0x83001234'))],
+    'a value in the long form': () => [leaf(`20${path}`, bytes('0xb8021234'))],
+    'a value that is a list': () => [leaf(`20${path}`, bytes('0xc3821234'))],
+    'bytes behind a value': () => [leaf(`20${path}`, bytes('0x82123400'))],
+    'a value of 33 bytes': () => [leaf(`20${path}`, bytes(`0xa1${'11'.repeat(33)}`))],
+    'no value': () => [leaf(`20${path}`, bytes('0x'))],
+    'a value of zero': () => [leaf(`20${path}`, bytes('0x80'))],
+    'no leaf at the end': () => [branch(0, hashOf(rest))],
+    'a leaf that is no leaf of it': () => [branch(0, hashOf(rest)), even],
+    'a node of 1,025 bytes': () => [leaf(`20${path}`, bytes(`0x82${'12'.repeat(985)}`))],
+  }
+  for (const [name, form] of Object.entries(forms)) {
+    test(name, async () => {
+      expect(await judged(...form())).toMatch(INVALID)
+    })
+  }
+
+  test('66 nodes', async () => {
+    const nodes = Array.from({ length: 65 }, () => bytes('0x00'))
+    expect(await judged(even, ...nodes)).toMatch(INVALID)
+  })
+
+  const accounts: Record<string, RlpItem> = {
+    'of five items': [
+      bytes('0x'),
+      bytes('0x'),
+      bytes(`0x${'11'.repeat(32)}`),
+      bytes(`0x${'22'.repeat(32)}`),
+      bytes('0x'),
+    ],
+    'of three items': [bytes('0x'), bytes('0x'), bytes(`0x${'11'.repeat(32)}`)],
+    'with a nonce that begins with zero': [
+      bytes('0x0001'),
+      bytes('0x'),
+      bytes(`0x${'11'.repeat(32)}`),
+      bytes(`0x${'22'.repeat(32)}`),
+    ],
+    'with a storage root of 31 bytes': [
+      bytes('0x'),
+      bytes('0x'),
+      bytes(`0x${'11'.repeat(31)}`),
+      bytes(`0x${'22'.repeat(32)}`),
+    ],
+    'that is a string': bytes('0x1234'),
+  }
+  const accountPath = keccak256(HEADERS).slice(2)
+  const rootOf = (account: RlpItem, tail = ''): string => {
+    const contents = bytes(`${bytesToHex(encodeRlp(account))}${tail}`)
+    const node = encodeRlp([bytes(`0x20${accountPath}`), contents])
+    return chain.ask(HEADERS, 'storageRoot', [keccak256(node), HEADERS, [bytesToHex(node)]])
+  }
+  const right: RlpItem = [
+    bytes('0x01'),
+    bytes('0x02'),
+    bytes(`0x${'11'.repeat(32)}`),
+    bytes(`0x${'22'.repeat(32)}`),
+  ]
+  for (const [name, account] of Object.entries(accounts)) {
+    test(`an account ${name}`, async () => {
+      expect(rootOf(right)).toBe(`0x${'11'.repeat(32)}`)
+      expect(await refusal(() => rootOf(account))).toMatch(INVALID)
+      expect(await refusal(() => rootOf(right, '00'))).toMatch(INVALID)
+    })
+  }
 })
