@@ -49,6 +49,7 @@ export {
   type LicenceDirectory,
   type LicenceRecord,
 } from './chain/licences.ts'
+export { type MessageOutcome, outcomeOfMessage, whenAcknowledged } from './chain/peg-messages.ts'
 export {
   createPresenceDirectory,
   createPresenceOffice,

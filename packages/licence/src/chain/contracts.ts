@@ -15,6 +15,7 @@ import {
   licencePeg,
   licenceRegistry,
   organisationRegistry,
+  pegGateway,
   serviceCredit,
   tariff,
   verificationLog,
@@ -40,6 +41,8 @@ export type ContractName =
   | 'verificationLog'
   | 'serviceCredit'
   | 'tariff'
+  // Of every chain of a network with side chains.
+  | 'pegGateway'
   // Of a main chain.
   | 'creditVault'
   | 'identityPeg'
@@ -56,6 +59,7 @@ const INTERFACES: Readonly<Record<ContractName, Interface>> = {
   verificationLog: new Interface(verificationLog.abi as unknown as InterfaceAbi),
   serviceCredit: new Interface(serviceCredit.abi as unknown as InterfaceAbi),
   tariff: new Interface(tariff.abi as unknown as InterfaceAbi),
+  pegGateway: new Interface(pegGateway.abi as unknown as InterfaceAbi),
   creditVault: new Interface(creditVault.abi as unknown as InterfaceAbi),
   identityPeg: new Interface(identityPeg.abi as unknown as InterfaceAbi),
   licenceIndex: new Interface(licenceIndex.abi as unknown as InterfaceAbi),
@@ -72,6 +76,7 @@ export const CONTRACT_ADDRESSES: Readonly<Record<ContractName, string>> = {
   verificationLog: ADDRESSES.verificationLog,
   serviceCredit: ADDRESSES.serviceCredit,
   tariff: ADDRESSES.tariff,
+  pegGateway: ADDRESSES.pegGateway,
   creditVault: ADDRESSES.creditBridge,
   identityPeg: ADDRESSES.identityPeg,
   licenceIndex: ADDRESSES.licencePeg,

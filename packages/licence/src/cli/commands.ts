@@ -14,6 +14,13 @@ export { identityCommands } from './identity-commands.ts'
 export type { CiphertextStore, CommandPorts, PasswordFlags } from './ports.ts'
 export { runTour, type TourOutcome, type TourPorts } from './tour.ts'
 export { type CastMember, TOUR_PERSON, type TourCast, tourLicence } from './tour-cast.ts'
+export {
+  type ChainsTourOutcome,
+  type ChainsTourPorts,
+  hasSideChains,
+  runChainsTour,
+  type TourSide,
+} from './tour-chains.ts'
 
 export const LIBRARY_COMMANDS: Readonly<
   Record<'identity' | 'licence' | 'credit', (ports: CommandPorts) => Command>

@@ -27,6 +27,9 @@ export interface TourCast {
 /** 21 characters: a health certificate of an authority that does not exist. */
 export const TOUR_LICENCE_TYPE = '11100000000013338W032'
 
+/** A business licence of an authority that does not exist. */
+export const TOUR_BUSINESS_TYPE = '11100000000013338W011'
+
 /** A number with a right check digit that belongs to nobody: region 340524, born in 1980. */
 export const TOUR_PERSON: PersonDocument = { type: 'citizen number', number: '34052419800101001X' }
 
@@ -95,15 +98,17 @@ export async function assertOnStage(chain: ChainReader, cast: TourCast): Promise
 
 /**
  * The chain of accreditation, as far as it is not there from an earlier tour.
+ * @param licenceType 21 characters
  * @returns how many grants were made
  */
 export async function accreditIssuer(
   chain: ChainReader,
   { root, issuer }: TourCast,
   now: number,
+  licenceType: string = TOUR_LICENCE_TYPE,
 ): Promise<number> {
   const writer = (privateKey: string) => createChainWriter(new Wallet(privateKey, chain.provider))
-  const [type, authority, code] = [TOUR_LICENCE_TYPE, ACCREDITING.code, issuer.code].map(
+  const [type, authority, code] = [licenceType, ACCREDITING.code, issuer.code].map(
     encodeBytes32String,
   ) as [string, string, string]
   const ask = async (method: string, ...args: unknown[]): Promise<unknown> =>
@@ -124,6 +129,20 @@ export async function accreditIssuer(
     grants++
   }
   return grants
+}
+
+/** What the person's business licence says, of the tour over side chains. */
+export function tourBusinessLicence(licence: Parameters<typeof tourLicence>[0]): LicenceData {
+  const { issuer, serial, version, now } = licence
+  return {
+    ...tourLicence(licence),
+    identifier: formatLicenceIdentifier({ type: TOUR_BUSINESS_TYPE, issuer, serial, version }),
+    typeName: '营业执照（个体工商户）',
+    number: '示商字第20260042号',
+    issuerName: '示例市场监督管理局',
+    issueDate: dateOf(now),
+    body: { name: '示例小吃店', scope: '餐饮服务（示例）', address: '示例路42号' },
+  }
 }
 
 function dateOf(seconds: number): string {

@@ -1,6 +1,6 @@
 /** What the steps of the tour have in common: the chain, the accounts, showing and checking. */
 
-import { getBytes, randomBytes, toUtf8Bytes, Wallet } from 'ethers'
+import { getBytes, type JsonRpcProvider, randomBytes, toUtf8Bytes, Wallet } from 'ethers'
 import { presentationSeed } from '../blinding.ts'
 import {
   type ChainReader,
@@ -42,6 +42,7 @@ export interface Showing {
 export interface Stage {
   readonly chain: ChainReader
   readonly chainId: bigint
+  readonly provider: JsonRpcProvider
   readonly licences: LicenceDirectory
   readonly issuer: Issuer
   /** Seconds since 1970, by the clock. */
@@ -84,9 +85,11 @@ export function createHolder(): Holder {
   }
 }
 
+/** @param mainChainId of the chain that identities belong to, if that is another */
 export function createStage(
   { cast, nowMs }: { readonly cast: TourCast; readonly nowMs: () => number },
   { provider, chainId }: Connection,
+  mainChainId: bigint = chainId,
 ): Stage {
   const chain = createChainReader(provider)
   const now = (): number => Math.floor(nowMs() / 1_000)
@@ -97,7 +100,7 @@ export function createStage(
   const store = new Map<string, Uint8Array>()
   const issuer = createIssuer({
     chain: writer(cast.issuer),
-    chainId,
+    chainId: mainChainId,
     key: keyOf(cast.issuer),
     put: async (ciphertext) => {
       const locator = `tour/${store.size}`
@@ -111,7 +114,13 @@ export function createStage(
     { holder, by, purpose, fields }: Parameters<Stage['show']>[1],
   ): Promise<Showing> {
     const at = now()
-    const asked = await signRequest({ chainId, key: keyOf(by), purpose, fields, now: at })
+    const asked = await signRequest({
+      chainId: mainChainId,
+      key: keyOf(by),
+      purpose,
+      fields,
+      now: at,
+    })
     const read = readRequest(asked, at)
     if (!read.ok) throw refused(read.reason)
     const { request } = read
@@ -131,6 +140,7 @@ export function createStage(
   return {
     chain,
     chainId,
+    provider,
     licences: createLicenceDirectory(chain),
     issuer,
     now,
@@ -164,4 +174,17 @@ export function createStage(
 
 function refused(reason: string): LicenceError {
   return new LicenceError('LICENCE_REFUSED', `refused: ${reason}`, { reason })
+}
+
+/** What the three checks found. */
+export function checksOf({ issuer, status, holder }: Report): string {
+  const words = Object.entries({ issuer, status, holder }).map(
+    ([name, check]) => `${name} ${check.ok ? 'ok' : check.reason}`,
+  )
+  return words.join(', ')
+}
+
+export function refusalOf({ issuer, status, holder }: Report): string {
+  const failed = [issuer, status, holder].find(({ ok }) => !ok)
+  return failed === undefined || failed.ok ? 'nothing' : failed.reason
 }

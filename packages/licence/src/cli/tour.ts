@@ -10,37 +10,26 @@
 import { ADDRESSES } from '@vellum/contracts'
 import { hexlify, randomBytes } from 'ethers'
 import { type Bill, billOf, periodOf } from '../chain/billing.ts'
-import type { Done } from '../chain/contracts.ts'
 import {
   bringAnswer,
   listVerifications,
   type SeenVerification,
   signAnswer,
 } from '../chain/holder.ts'
-import {
-  createIdentityDirectory,
-  createIdentityOffice,
-  type IdentityState,
-} from '../chain/registrar.ts'
+import type { IdentityState } from '../chain/registrar.ts'
 import type { Report } from '../chain/verifier.ts'
 import { codeSize } from '../code.ts'
 import { fieldsOf } from '../credential.ts'
-import { countersignIdentity, makeIdentity } from '../identity.ts'
 import { encodeOfflineCode, type OfflineReason, verifyOfflineCode } from '../offline.ts'
 import { present } from '../presentation.ts'
 import { createReplayMemory } from '../replay.ts'
 import { quorumOf } from '../sealed-header.ts'
-import { createSubjectRing } from '../subject.ts'
 import { creditText } from './amounts.ts'
 import { type Connection, connect } from './connection.ts'
-import {
-  accreditIssuer,
-  assertOnStage,
-  TOUR_PERSON,
-  type TourCast,
-  tourLicence,
-} from './tour-cast.ts'
-import { createHolder, createStage } from './tour-stage.ts'
+import { placeOf } from './session.ts'
+import { accreditIssuer, assertOnStage, type TourCast, tourLicence } from './tour-cast.ts'
+import { registerPerson } from './tour-registration.ts'
+import { checksOf, createHolder, createStage, refusalOf } from './tour-stage.ts'
 import { createSteps, type StepPorts } from './tour-steps.ts'
 
 export interface TourPorts extends StepPorts {
@@ -111,40 +100,7 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
   print('A licence from registration to the bill. All names and numbers are made up.')
   print('')
 
-  const identityState = await step('Register', async () => {
-    const office = createIdentityOffice(stage.writer(cast.registrar))
-    const directory = createIdentityDirectory(chain)
-    const ring = createSubjectRing([{ version: 1, secret: randomBytes(32) }])
-    const known = await directory.findPerson(ring, TOUR_PERSON)
-    const signed = await makeIdentity({
-      chainId,
-      registrar: stage.keyOf(cast.registrar),
-      registrarCode: cast.registrar.code,
-      holderKey: holder.key.publicKey,
-      kind: 'citizen',
-      subject: ring.tag(TOUR_PERSON),
-      details: { number: TOUR_PERSON.number },
-      version: 1,
-      deadline: now() + DAY,
-    })
-    const both = await countersignIdentity(signed, {
-      chainId,
-      key: holder.key,
-      privateKey: holder.privateKey,
-    })
-    const done = await office.register(both)
-    const supervisor = createIdentityOffice(stage.writer(cast.root))
-    const filed = await supervisor.file(holder.key.address, hexlify(randomBytes(32)))
-    const state = await directory.stateOf(holder.key.address)
-    return {
-      value: state,
-      lines: [
-        `the registrar signs the identity of a citizen, ${known === undefined ? 'not known before' : 'known already'}; the holder countersigns`,
-        `${placeOf(done)}`,
-        `filed with the supervising authority in block ${filed.blockNumber}: ${state}`,
-      ],
-    }
-  })
+  const identityState = await step('Register', () => registerPerson(stage, { cast, holder }))
 
   await step('Accredit', async () => {
     const grants = await accreditIssuer(chain, cast, await stage.chainTime())
@@ -393,23 +349,6 @@ async function tell(ports: TourPorts, connection: Connection): Promise<TourOutco
     seen,
     seenByOthers: others,
   }
-}
-
-/** What the three checks found. */
-function checksOf({ issuer, status, holder }: Report): string {
-  const words = Object.entries({ issuer, status, holder }).map(
-    ([name, check]) => `${name} ${check.ok ? 'ok' : check.reason}`,
-  )
-  return words.join(', ')
-}
-
-function refusalOf({ issuer, status, holder }: Report): string {
-  const failed = [issuer, status, holder].find(({ ok }) => !ok)
-  return failed === undefined || failed.ok ? 'nothing' : failed.reason
-}
-
-function placeOf({ blockNumber, transactionHash }: Done): string {
-  return `block ${blockNumber}, ${transactionHash}`
 }
 
 function priceText(amount: bigint): string {

@@ -81,8 +81,12 @@ export async function runStart(ports: StartPorts): Promise<number> {
 function runOne(ports: StartPorts, { isNew }: { readonly isNew: boolean }): Promise<number> {
   const { config, program, print } = ports
   const sides = listChainFolders(config.dataDir)
+  // Nobody else would carry the messages of a development network of one process.
+  const isDev = config.validator.keystore === undefined
+  const relay = { ...config.relay, enabled: config.relay.enabled || (isDev && sides.length > 0) }
   return runNode({
     ...ports,
+    config: { ...config, relay },
     isNetworked: false,
     whenReady: (ready) =>
       showDevelopment({ ...ready, program, print }, isNew ? sides : [], isNew && ports.withTour),

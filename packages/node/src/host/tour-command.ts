@@ -1,16 +1,28 @@
-/** `vellum tour`, and the tour at the end of the first start of a development chain. */
+/** `vellum tour`, and the tour at the end of the first start of a development network. */
 
-import type { TourCast } from '@vellum/licence/cli'
-import { DEV_ACCOUNTS } from '../dev-chain.ts'
+import type { TourCast, TourSide } from '@vellum/licence/cli'
+import { DEV_ACCOUNTS, DEV_SIDE_CHAINS } from '../dev-chain.ts'
 import { DEV_ORGANISATIONS } from '../dev-genesis.ts'
 import { systemClock } from './machine.ts'
 import { type ShownCommand, showCommand } from './shown-command.ts'
 
-/** @throws LicenceError as `runTour` of the licence library */
+/**
+ * The life of a licence on a chain by itself; where there are side chains, of a person with licences on two.
+ * @throws LicenceError as `runTour` and `runChainsTour` of the licence library
+ */
 export async function takeTour(url: string, print: (line: string) => void): Promise<void> {
   // Loaded when it is wanted: a node that runs has no use for the library of applications.
-  const { runTour } = await import('@vellum/licence/cli')
-  await runTour({ url, cast: devCast(), print, nowMs: () => systemClock.now() })
+  const { hasSideChains, runChainsTour, runTour } = await import('@vellum/licence/cli')
+  const ports = { url, cast: devCast(), print, nowMs: () => systemClock.now() }
+  if (!(await hasSideChains(url))) {
+    await runTour(ports)
+    return
+  }
+  const [business, health] = DEV_SIDE_CHAINS.map((name) => ({
+    name,
+    url: `${url.replace(/\/$/, '')}/chain/${name}`,
+  })) as [TourSide, TourSide]
+  await runChainsTour({ ...ports, sides: [business, health] })
 }
 
 /** Shows the tour from a process of its own. Never fails. */
