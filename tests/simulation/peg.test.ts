@@ -7,6 +7,7 @@ import {
   drawPegScenario,
   loadPegScenario,
   type PegOutcome,
+  RELAY_STEPS,
   runPeg,
   shippedPegScenarios,
 } from '@vellum/simulator'
@@ -48,6 +49,18 @@ describe('scenarios', () => {
 
   test('what is expected of scenarios is expected of some that are there', () => {
     expect(Object.keys(MORE).filter((name) => !names.includes(name))).toEqual([])
+  })
+})
+
+describe('the only relayer dies again and again at one of its steps', () => {
+  test.for(RELAY_STEPS)('%s', async (diesAt) => {
+    const scenario = loadPegScenario('peg/calm')
+    const relayers = [{ node: 0, behaviour: 'honest' as const, crashPart: 0.6, diesAt }]
+    const outcome = await runPeg({ ...scenario, relayers, operationsPerSecond: 2 }, diesAt)
+    expect(outcome.violations).toEqual([])
+    expect(outcome.settledMs).toBeDefined()
+    expect(outcome.delivered).toBeGreaterThan(20)
+    expect(outcome.relayerDeaths).toBeGreaterThanOrEqual(15)
   })
 })
 

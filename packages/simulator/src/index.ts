@@ -23,7 +23,7 @@ export {
   type PegViolation,
 } from './peg/checks.ts'
 export { drawPegScenario } from './peg/draw.ts'
-export type { PegScenario } from './peg/scenario.ts'
+export { type PegScenario, RELAY_STEPS } from './peg/scenario.ts'
 export { parsePegScenario } from './peg/scenario-file.ts'
 export { type PegOutcome, type PegWorldPorts, runPegWorld } from './peg/world.ts'
 export { createPrng, type Prng } from './prng.ts'

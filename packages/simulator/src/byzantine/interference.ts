@@ -44,7 +44,7 @@ export interface Interference {
   /** What leaves in place of a consensus message: nothing, itself, others. */
   readonly consensus?: (outgoing: Outgoing) => readonly Uint8Array[]
   /** Sees each consensus message that comes in. */
-  readonly heard?: (message: Message) => void
+  readonly heard?: (message: Message, bytes: Uint8Array) => void
   /** What leaves in place of a message on another channel. */
   readonly other?: (channel: Channel, bytes: Uint8Array) => readonly Uint8Array[]
   /**
@@ -106,7 +106,7 @@ export function tamperedTransport(
         onMessage: (from, channel, bytes) => {
           if (channel === 'consensus' && interferences.some(({ heard }) => heard)) {
             const message = messageOf(bytes)
-            if (message) for (const { heard } of interferences) heard?.(message)
+            if (message) for (const { heard } of interferences) heard?.(message, bytes)
           }
           handlers.onMessage(from, channel, bytes)
         },

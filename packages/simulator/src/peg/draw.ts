@@ -31,6 +31,8 @@ const FORK_PART = 0.12
 const LIE_PART = 0.12
 /** Part of the worlds in which somebody lies with too few keys. */
 const IMPOSTOR_PART = 0.2
+/** Part of the liars that carry messages from chain to chain. */
+const CARRIER_PART = 0.2
 const CRASH_PART_MAX = 0.05
 /** Vanity means something on a side chain: these behaviours rest on its meaning nothing. */
 const UNFIT: readonly BehaviourName[] = ['two-faced']
@@ -80,7 +82,15 @@ export function drawPegScenario(seed: string): PegScenario {
   const drawn = drawRelayers(prng.split('relayers'), meetings, sound)
   // Those who read different branches of a fork show main both.
   const relayers = isForked
-    ? [...drawn, ...meetings.map((node) => ({ node, behaviour: 'honest' as const, crashPart: 0 }))]
+    ? [
+        ...drawn,
+        ...meetings.map((node) => ({
+          node,
+          behaviour: 'honest' as const,
+          crashPart: 0,
+          diesAt: 'any' as const,
+        })),
+      ]
     : drawn
   fates.relayers = relayers.length
   const steps = isLong ? longAbsence(fates) : drawSteps(fates)
@@ -138,6 +148,7 @@ function drawRelayers(
     node: prng.pick(i === 0 ? sound : machines),
     behaviour: i === 0 || prng.chance(0.4) ? 'honest' : prng.pick(dishonest),
     crashPart: prng.chance(0.7) ? prng.between(0, CRASH_PART_MAX) : 0,
+    diesAt: 'any',
   }))
 }
 
@@ -170,7 +181,9 @@ function drawLiars(
           {
             node: isShared ? liar : prng.pick(validators),
             chain: name,
-            behaviours: prng.shuffled(fit).slice(0, prng.whole(1, 2)),
+            behaviours: prng.chance(CARRIER_PART)
+              ? ['carrier' as const]
+              : prng.shuffled(fit).slice(0, prng.whole(1, 2)),
           },
         ]
       : [],

@@ -133,6 +133,7 @@ export function createRelaySite(options: RelaySiteOptions, ports: RelaySitePorts
 
   /** Nothing that a dead process still does reaches anybody (`alive`). */
   function pass(own: VirtualProcess, step: RelayStep): void {
+    if (plan.diesAt !== 'any' && plan.diesAt !== step) return
     if (!own.isAlive || !crashes.chance(plan.crashPart)) return
     deaths += 1
     notBefore = time.now() + crashes.between(...REBIRTH_MS)

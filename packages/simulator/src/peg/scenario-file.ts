@@ -25,6 +25,7 @@ import {
   PEG_LIMITS,
   type PegAction,
   type PegScenario,
+  RELAY_STEPS,
   type RelayerPlan,
   type SidePlan,
 } from './scenario.ts'
@@ -92,6 +93,7 @@ const SCENARIO: Read<PegScenario> = object<PegScenario>({
       node: nodeIndex,
       behaviour: withDefault('honest', oneOf(RELAYER_BEHAVIOURS)),
       crashPart: withDefault(0, number(0, 1)),
+      diesAt: withDefault('any', oneOf(['any', ...RELAY_STEPS])),
     }),
     0,
     relayersMax,
@@ -110,7 +112,11 @@ const SCENARIO: Read<PegScenario> = object<PegScenario>({
       object<PegScenario['byzantine'][number]>({
         node: nodeIndex,
         chain: text(),
-        behaviours: list(oneOf([...BEHAVIOUR_NAMES, 'forker']), 1, BEHAVIOUR_NAMES.length),
+        behaviours: list(
+          oneOf([...BEHAVIOUR_NAMES, 'forker', 'carrier']),
+          1,
+          BEHAVIOUR_NAMES.length,
+        ),
       }),
       0,
       machinesMax,

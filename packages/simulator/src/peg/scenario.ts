@@ -3,6 +3,7 @@
  * befalls them. Written as JSON (`scenarios/peg/*.json`), or drawn from a seed (`draw.ts`).
  */
 
+import type { RelayStep } from '@vellum/node'
 import type { BehaviourName } from '../byzantine/catalogue.ts'
 import type { Action, NodeIndex } from '../scenario.ts'
 import type { DiskConditions } from '../virtual-disk.ts'
@@ -14,6 +15,9 @@ import type { RelayerBehaviour } from './tampered-relay.ts'
 export type ChainName = string
 
 export const MAIN = 'main'
+
+/** Beside those of one chain: who forks a chain on which vanity means something, and `carrier.ts`. */
+export type PegBehaviourName = BehaviourName | 'forker' | 'carrier'
 
 export interface ChainPlan {
   /** Machines, called by their place, ascending by address; each has one key for all its chains. */
@@ -32,8 +36,10 @@ export interface RelayerPlan {
   /** The machine on which it runs: it reads the nodes there, and hands its transactions to them. */
   readonly node: NodeIndex
   readonly behaviour: RelayerBehaviour
-  /** Part of the steps (each reading, each sending) at which it dies, to begin anew with nothing. */
+  /** Part of its steps at which it dies, to begin anew with nothing. */
   readonly crashPart: number
+  /** At which steps. */
+  readonly diesAt: RelayStep | 'any'
 }
 
 export interface PegScenario {
@@ -59,7 +65,7 @@ export interface PegScenario {
   readonly byzantine: readonly {
     readonly node: NodeIndex
     readonly chain: ChainName
-    readonly behaviours: readonly (BehaviourName | 'forker')[]
+    readonly behaviours: readonly PegBehaviourName[]
   }[]
   readonly steps: readonly PegStep[]
   /** Virtual seconds after which everything is put right, and people rest. */
@@ -114,3 +120,14 @@ export const PEG_LIMITS = {
   /** Virtual seconds: a week. */
   secondsMax: 604_800,
 } as const
+
+/** Steps of a relayer's transaction, in their order. */
+export const RELAY_STEPS: readonly RelayStep[] = [
+  'observed',
+  'launching',
+  'headers planned',
+  'proofs built',
+  'tried',
+  'submitting',
+  'landed',
+]

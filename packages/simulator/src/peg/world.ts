@@ -13,7 +13,9 @@ import { type Address, hexToBytes } from '@vellum/evm'
 import { type Chain, decodeExtraData } from '@vellum/ledger'
 import { signerOf, type VellumNode } from '@vellum/node'
 import { decodeClient, LIGHT_CLIENT_CALLS } from '@vellum/sidechain'
+import { type Board, carrier } from '../byzantine/carrier.ts'
 import { BEHAVIOURS } from '../byzantine/catalogue.ts'
+import type { Behaviour } from '../byzantine/interference.ts'
 import { forker } from '../byzantine/two-faced.ts'
 import { createChecks } from '../checks.ts'
 import { createIncidents } from '../incidents.ts'
@@ -36,7 +38,14 @@ import { lie } from './liar.ts'
 import { createPeople } from './people.ts'
 import { createRecordChecks } from './record-checks.ts'
 import { createRelaySite, type RelaySite } from './relay-site.ts'
-import { type ChainName, MAIN, PEG_ACTIONS, type PegAction, type PegScenario } from './scenario.ts'
+import {
+  type ChainName,
+  MAIN,
+  PEG_ACTIONS,
+  type PegAction,
+  type PegBehaviourName,
+  type PegScenario,
+} from './scenario.ts'
 import { ask } from './transactor.ts'
 
 export interface PegOutcome {
@@ -96,6 +105,7 @@ export async function runPegWorld(
   const recover: RecoverAuthor = (hash, signature) =>
     crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64]!)
   const clocks = everybody.map(() => createMachineClock(time))
+  const boards = everybody.map((): Board => new Map())
   const places: Machine[][] = everybody.map(() => [])
   const relayers: RelaySite[] = []
   const isTrusted = trustOf(scenario)
@@ -176,7 +186,7 @@ export async function runPegWorld(
           behaviours: liars
             .filter(({ node }) => node === index)
             .flatMap(({ behaviours }) =>
-              behaviours.map((each) => (each === 'forker' ? forker : BEHAVIOURS[each])),
+              behaviours.map((each) => behaviourOf(each, name, boards[index]!)),
             ),
         },
         {
@@ -428,6 +438,19 @@ export async function runPegWorld(
   for (const machine of places.flat()) machine.kill()
   return outcome
 
+  function findFalseProofs(name: ChainName, machines: readonly Machine[]): void {
+    const honest = machines.filter(({ isHonest }) => isHonest)
+    for (const { node } of honest) {
+      for (const { author } of node?.consensus?.evidence.entries ?? []) {
+        if (!honest.some(({ address }) => address === author)) continue
+        pegChecks.violate(
+          'E1',
+          `somebody of ${name} holds a proof against ${author}, who is honest`,
+        )
+      }
+    }
+  }
+
   function validatorsNow(chain: PegChain): NodeIndex[] {
     const head = headNodeOf(chain)?.chain.head().header
     if (head === undefined) return []
@@ -455,6 +478,7 @@ export async function runPegWorld(
         if (isHonest && node !== undefined) held.set(address, node.chain)
       }
       checks.compareChains(held)
+      findFalseProofs(chain.name, machines)
       if (checks.height > heightsAtHealing[i]!) continue
       pegChecks.violate('L1', `${chain.name} has made no block since everything was put right`)
     }
@@ -465,6 +489,11 @@ export async function runPegWorld(
       pegChecks.violate('L3', 'a node stopped by itself after the healing')
     }
   }
+}
+
+function behaviourOf(name: PegBehaviourName, chain: ChainName, board: Board): Behaviour {
+  if (name === 'forker') return forker
+  return name === 'carrier' ? carrier(chain, board) : BEHAVIOURS[name]
 }
 
 function isFrozen(main: VellumNode, { chainId }: PegChain): boolean {
