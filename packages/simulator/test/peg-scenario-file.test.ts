@@ -31,7 +31,12 @@ test('what is left out has its default', () => {
     observers: [],
     faith: 'honest',
   })
-  expect(scenario.relayers[0]).toEqual({ node: 0, behaviour: 'honest', crashPart: 0 })
+  expect(scenario.relayers[0]).toEqual({
+    node: 0,
+    behaviour: 'honest',
+    crashPart: 0,
+    diesAt: 'any',
+  })
   expect(scenario.expect).toEqual({
     violations: [],
     deliveredMin: 0,
