@@ -5,6 +5,7 @@
  * - `rpc`: damaged requests through the JSON-RPC facade, some over HTTP and WebSocket.
  * - `consensus`: a lying validator among four.
  * - `network`: damaged messages and streams at a listening host.
+ * - `peg`: damaged headers, proofs and messages of another chain; ends with `N mutated, M accepted`.
  *
  * Prints each difference with the smallest input found. Exit code 1 if any.
  */
@@ -29,6 +30,9 @@ interface Report {
 
 type Target = (options: Options, progress: (done: number) => void) => Promise<Report>
 
+/** What a target says last. */
+let closing: string | undefined
+
 const TARGETS: Readonly<Record<string, Target>> = {
   evm: async (options, progress) => (await import('./evm.ts')).fuzzEvm(options, progress),
   consensus: (options, progress) => CONSENSUS(options, progress),
@@ -45,6 +49,18 @@ const TARGETS: Readonly<Record<string, Target>> = {
     if (late - early <= NETWORK_HEAP_GROWTH_MAX) return report
     const growth = { seed: options.seed, scenario: 'all runs', difference: 'the live heap grew' }
     return { passed: report.passed, failed: [...report.failed, growth] }
+  },
+  peg: async (options, progress) => {
+    const { fuzzPeg, VERDICT_GAS_MAX, VERDICT_MS_MAX } = await import('./peg.ts')
+    const report = await fuzzPeg(options, progress)
+    const { valid, refused, kinds, msMax, gasMax, mutated, accepted } = report
+    console.log(`${kinds.size} kinds of damage, each at least ${Math.min(...kinds.values())} times`)
+    console.log(`${valid} whole ones, ${refused} refused`)
+    console.log(`the dearest verdict took ${msMax.toFixed(1)} ms, and ${gasMax} gas`)
+    closing = `${mutated} mutated, ${accepted} accepted`
+    if (msMax <= VERDICT_MS_MAX && gasMax <= VERDICT_GAS_MAX) return report
+    const slow = { seed: options.seed, scenario: 'all runs', difference: 'a verdict is too dear' }
+    return { passed: report.passed, failed: [...report.failed, slow] }
   },
   rpc: async (options, progress) => {
     const { fuzzRpc, HEAP_GROWTH_MAX, RESIDENT_GROWTH_MAX } = await import('./rpc.ts')
@@ -117,6 +133,7 @@ async function fuzz(run: Target): Promise<number> {
     console.log(`FAILED seed ${failure.seed}\n${failure.scenario}\n${failure.difference}\n`)
   }
   console.log(`${passed} passed, ${failed.length} failed`)
+  if (closing !== undefined) console.log(closing)
   return failed.length === 0 ? 0 : 1
 }
 
