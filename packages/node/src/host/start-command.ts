@@ -24,6 +24,7 @@ import { networkFolders, runLocalNetwork } from './local-network.ts'
 import { systemClock } from './machine.ts'
 import { createNetworkFiles, mainChainOf, type SidePlan } from './network-files.ts'
 import { type NodePorts, runNode, stopSignal } from './node-command.ts'
+import { createRpcClient } from './rpc-client.ts'
 import { type ShownCommand, showCommand } from './shown-command.ts'
 import { loadSystemCrypto } from './system.ts'
 import { showTour } from './tour-command.ts'
@@ -89,7 +90,7 @@ function runOne(ports: StartPorts, { isNew }: { readonly isNew: boolean }): Prom
     config: { ...config, relay },
     isNetworked: false,
     whenReady: (ready) =>
-      showDevelopment({ ...ready, program, print }, isNew ? sides : [], isNew && ports.withTour),
+      showDevelopment({ ...ready, program, print }, isDev ? sides : [], isNew && ports.withTour),
   })
 }
 
@@ -99,15 +100,35 @@ async function showDevelopment(
   sides: readonly string[],
   withTour: boolean,
 ): Promise<void> {
-  if (sides.length > 0) {
-    const failure = await showCommand(shown, ['sidechain', 'attach', ...sides, '--dev'])
+  const names = await servedOf(shown.url, sides)
+  if (names.length > 0) {
+    const failure = await showCommand(shown, ['sidechain', 'attach', ...names, '--dev'])
     if (failure !== undefined) {
       shown.print(`the side chains could not be attached: ${failure}. To try again:`)
-      shown.print(`  vellum sidechain attach ${sides.join(' ')} --dev --rpc ${shown.url}`)
+      shown.print(`  vellum sidechain attach ${names.join(' ')} --dev --rpc ${shown.url}`)
       return
     }
   }
   if (withTour) await showTour(shown)
+}
+
+/** Those of the development network that are served: not what was retired since, and no trials. */
+async function servedOf(url: string, sides: readonly string[]): Promise<readonly string[]> {
+  if (sides.length === 0) return []
+  try {
+    const chains = await createRpcClient(url, undefined).call<
+      readonly { readonly name: string; readonly state: string; readonly chainId: string }[]
+    >('admin_chains')
+    return chains
+      .filter(({ name, state, chainId }) => {
+        const place = Number(chainId) - DEV_SIDE_CHAIN_ID
+        return state === 'serving' && sides.includes(name) && place >= 0 && place < sides.length
+      })
+      .map(({ name }) => name)
+  } catch {
+    // A node that wants tokens, or that has just been stopped: whoever attaches will hear of it.
+    return sides
+  }
 }
 
 function assertAsMany(dataDir: string, existing: number, wanted: number | undefined): void {
