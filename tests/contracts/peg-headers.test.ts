@@ -165,6 +165,14 @@ describe('a header', () => {
     )
   })
 
+  test('names up to 128 validators', () => {
+    const keys = validatorKeys(128, 'many')
+    const header = sealedBy(withValidators(chain.header(1), keys), keys)
+    const contents = read(hexOf(header))
+    expect(contents.blockHash).toBe(qbftHash(header))
+    expect(lower(contents.sealers)).toEqual(keys.map(({ address }) => address))
+  })
+
   test('of height 0 is named by its bytes', () => {
     expect(read(chain.sealedHeader(0)).blockHash).toBe(chain.domain)
   })
@@ -429,6 +437,10 @@ describe('a trie in another form proves nothing:', () => {
     expect(await judged(branch(0, hashOf(rest)), rest)).toBe('not refused')
     const extension = encodeRlp([bytes(`0x00${path.slice(0, 2)}`), hashOf(last)])
     expect(await judged(extension, last)).toBe('not refused')
+    const beside = decodeRlp(branch(0, hashOf(rest))) as RlpItem[]
+    const place = (Number.parseInt(path[0]!, 16) + 1) % 16
+    const crowded = encodeRlp(beside.with(place, [bytes('0x20'), value]))
+    expect(await judged(crowded, rest)).toBe('not refused')
     const odd = encodeRlp([bytes(`0x1${path[0]}`), hashOf(branch(1, hashOf(last)))])
     expect(await judged(odd, branch(1, hashOf(last)), last)).toBe('not refused')
   })
@@ -460,6 +472,10 @@ describe('a trie in another form proves nothing:', () => {
     'a branch of 18 items': () => {
       const items = decodeRlp(branch(0, hashOf(rest))) as RlpItem[]
       return [encodeRlp([...items, bytes('0x')]), rest]
+    },
+    'a branch whose last item is cut off': () => {
+      const items = (decodeRlp(branch(0, hashOf(rest))) as RlpItem[]).map((item) => encodeRlp(item))
+      return [encodeRlpList([...items.slice(0, 16), bytes('0xa0')]), rest]
     },
     'a node of three items': () => [encodeRlp([bytes(`0x20${path}`), value, value])],
     'a node that is a string': () => [encodeRlp(even)],
