@@ -165,6 +165,19 @@ describe('a header', () => {
     )
   })
 
+  test('of 23 fields, as the fork after ours has them, is read', () => {
+    const sealed = sealedBy(chain.header(1), validators)
+    const later = (header: Header): Uint8Array => {
+      const items = decodeRlp(encodeHeader(header)) as RlpItem[]
+      return encodeRlp([...items, hexToBytes(`0x${'77'.repeat(32)}` as Hash), rlpScalar(1_234_567)])
+    }
+    const contents = read(bytesToHex(later(sealed)))
+    expect(contents.fields).toBe(23n)
+    const extra = decodeExtraData(sealed.extraData)
+    const unsealed = { ...sealed, extraData: encodeExtraData({ ...extra, seals: [] }) }
+    expect(contents.digest).toBe(keccak256(later(unsealed)))
+  })
+
   test('names up to 128 validators', () => {
     const keys = validatorKeys(128, 'many')
     const header = sealedBy(withValidators(chain.header(1), keys), keys)
@@ -220,6 +233,27 @@ describe('a header in another form is refused:', () => {
       withEncodedExtra(1, concatBytes(bytes('0xf81594'), lists(1)[0] as Uint8Array)),
     'a number with a leading zero': () => withField(10, bytes('0x0001')),
     'a number of nine bytes': () => withField(11, bytes(`0x${'11'.repeat(9)}`)),
+    'a height of nine bytes': () => withField(8, bytes(`0x${'11'.repeat(9)}`)),
+    'a gas limit of nine bytes': () => withField(9, bytes(`0x${'11'.repeat(9)}`)),
+    'gas of nine bytes': () => withField(10, bytes(`0x${'11'.repeat(9)}`)),
+    'a base fee of 33 bytes': () => withField(15, bytes(`0x${'11'.repeat(33)}`)),
+    'a withdrawals root of 31 bytes': () => withField(16, bytes(`0x${'22'.repeat(31)}`)),
+    'blob gas of nine bytes': () => withField(17, bytes(`0x${'11'.repeat(9)}`)),
+    'excess blob gas of nine bytes': () => withField(18, bytes(`0x${'11'.repeat(9)}`)),
+    'a chain domain of 31 bytes': () => withField(19, bytes(`0x${'22'.repeat(31)}`)),
+    'a requests hash of 31 bytes': () => withField(20, bytes(`0x${'22'.repeat(31)}`)),
+    'a coinbase of 21 bytes': () => withField(2, bytes(`0x${'22'.repeat(21)}`)),
+    'a transactions root of 31 bytes': () => withField(4, bytes(`0x${'22'.repeat(31)}`)),
+    'a receipts root of 31 bytes': () => withField(5, bytes(`0x${'22'.repeat(31)}`)),
+    '22 fields': () => bytesToHex(encodeRlp([...header(), bytes(`0x${'77'.repeat(32)}`)])),
+    'a slot number of nine bytes': () =>
+      bytesToHex(
+        encodeRlp([...header(), bytes(`0x${'77'.repeat(32)}`), bytes(`0x${'11'.repeat(9)}`)]),
+      ),
+    '24 fields': () =>
+      bytesToHex(
+        encodeRlp([...header(), bytes(`0x${'77'.repeat(32)}`), bytes('0x01'), bytes('0x')]),
+      ),
     'a list in place of a number': () => withField(8, []),
     'a parent hash of 31 bytes': () => withField(0, bytes(`0x${'22'.repeat(31)}`)),
     'a bloom of 255 bytes': () => withField(6, bytes(`0x${'00'.repeat(255)}`)),
