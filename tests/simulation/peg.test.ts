@@ -26,7 +26,11 @@ const MORE: Readonly<Record<string, (outcome: PegOutcome) => void>> = {
     ]),
   'peg/forked-side-chain': ({ frozen }) => expect(frozen).toEqual(['business']),
   // It took all that was locked for it, once, and nothing more.
-  'peg/lying-side-chain': ({ forged }) => expect(forged).toBe(1),
+  'peg/lying-side-chain': ({ forged, alarms }) => {
+    expect(forged).toBe(1)
+    expect(alarms).toEqual(['business'])
+  },
+  'peg/equivocation': ({ frozen }) => expect(frozen).toEqual(['business']),
   'peg/impostor': ({ forged }) => expect(forged).toBe(0),
   'peg/relayers-away': ({ expired, virtualSeconds }) => {
     expect(expired).toBeGreaterThan(10)
@@ -55,7 +59,9 @@ describe('scenarios', () => {
 describe('the only relayer dies again and again at one of its steps', () => {
   test.for(RELAY_STEPS)('%s', async (diesAt) => {
     const scenario = loadPegScenario('peg/calm')
-    const relayers = [{ node: 0, behaviour: 'honest' as const, crashPart: 0.6, diesAt }]
+    const relayers = [
+      { node: 0, behaviour: 'honest' as const, crashPart: 0.6, diesAt, accuses: false },
+    ]
     const outcome = await runPeg({ ...scenario, relayers, operationsPerSecond: 2 }, diesAt)
     expect(outcome.violations).toEqual([])
     expect(outcome.settledMs).toBeDefined()

@@ -2,6 +2,8 @@ export { type NodeConfig, parseConfig, type StateMode } from './config.ts'
 export {
   DEV_ACCOUNTS,
   DEV_CHAIN_ID,
+  DEV_SIDE_CHAIN_ID,
+  DEV_SIDE_CHAINS,
   type DevAccount,
   devValidatorKey,
 } from './dev-chain.ts'
@@ -18,6 +20,7 @@ export { type LevelKeyValue, openLevel } from './host/level.ts'
 export { type LevelFilesReport, verifyLevelFiles } from './host/level-files.ts'
 export { createRecoveryPool, type RecoveryPool } from './host/recovery-pool.ts'
 export { loadSystemCrypto, type SystemCrypto } from './host/system.ts'
+export { createMetrics } from './metrics.ts'
 export { type NetworkGenesisOptions, networkGenesis } from './network-genesis.ts'
 export {
   createNode,
@@ -63,4 +66,12 @@ export type {
   RelayTrial,
 } from './relay-chain.ts'
 export { createLocalRelayChain, type LocalRelayChainOptions } from './relay-chain-local.ts'
+export {
+  type HubChain,
+  type HubChains,
+  type RelayHub,
+  type RelayHubOptions,
+  type RelayHubPorts,
+  startRelayHub,
+} from './relay-hub.ts'
 export { messageDomainOf, qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'

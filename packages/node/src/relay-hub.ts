@@ -56,6 +56,8 @@ export interface RelayHubPorts {
   readonly metrics: Metrics
   readonly recover: RecoverAuthor
   readonly onStep?: ((step: RelayStep) => void) | undefined
+  /** What stands between the hub and a chain, in worlds where nodes answer late; default: nothing. */
+  readonly through?: ((chain: RelayChain) => RelayChain) | undefined
 }
 
 export interface RelayHub {
@@ -182,9 +184,10 @@ export function startRelayHub(
 function relayChainOf(
   { name, node }: HubChain,
   signer: Signer,
-  { clock, timers }: RelayHubPorts,
+  { clock, timers, through }: RelayHubPorts,
 ): RelayChain {
-  return createLocalRelayChain({ name, backend: node.backend, signer, clock, timers })
+  const chain = createLocalRelayChain({ name, backend: node.backend, signer, clock, timers })
+  return through === undefined ? chain : through(chain)
 }
 
 function linkOf(

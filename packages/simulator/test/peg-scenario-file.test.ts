@@ -36,6 +36,7 @@ test('what is left out has its default', () => {
     behaviour: 'honest',
     crashPart: 0,
     diesAt: 'any',
+    accuses: false,
   })
   expect(scenario.expect).toEqual({
     violations: [],

@@ -27,7 +27,7 @@ export function describePegOutcome({ sides }: PegScenario, outcome: PegOutcome):
     `messages    ${sent} sent, ${delivered} delivered, ${failed} failed, ${expired} expired, ${outcome.forged} forged; ${at(0.5)} s from sending to acknowledgement (p50), ${at(1)} s at most`,
     `relayers    ${outcome.relayed} transactions, ${outcome.relayerDeaths} deaths at a step`,
     `settled     ${settledMs === undefined ? 'never' : `${seconds(settledMs)} s after the healing`}`,
-    `frozen      ${outcome.frozen.join(', ') || 'no client'}`,
+    `frozen      ${outcome.frozen.join(', ') || 'no client'}; alarms of the audit: ${outcome.alarms.join(', ') || 'none'}`,
     `incidents   ${outcome.kills} kills, ${outcome.powerCuts} power cuts, ${outcome.virtualSeconds.toFixed(1)} virtual seconds`,
     `transcript  ${outcome.digest}`,
     `violations  ${violations.length}`,

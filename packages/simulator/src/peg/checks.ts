@@ -14,6 +14,8 @@
  * I1  in the end side chains say of identities what main says
  * I2  who is suspended on main, acknowledged, has nothing in force there
  * T1  a licence is in force on one chain at most
+ * F2  nobody freezes a client of a chain of which all validators are honest
+ * A1  the nodes' own audit finds nothing wrong with the credit of a chain that does not lie
  * E1  nobody holds a proof that an honest validator has lied
  * F1  main no longer believes a chain that contradicts itself
  *
@@ -26,7 +28,22 @@ import { RULES, type Violation } from '../checks.ts'
 import { type ChainName, MAIN } from './scenario.ts'
 
 export const PEG_RULES = [
-  ...(['C1', 'C2', 'C3', 'M1', 'M2', 'M3', 'M4', 'I1', 'I2', 'T1', 'F1', 'E1'] as const),
+  ...([
+    'C1',
+    'C2',
+    'C3',
+    'M1',
+    'M2',
+    'M3',
+    'M4',
+    'I1',
+    'I2',
+    'T1',
+    'F1',
+    'F2',
+    'E1',
+    'A1',
+  ] as const),
   ...RULES,
 ] as const
 export type PegRule = (typeof PEG_RULES)[number]

@@ -82,15 +82,7 @@ export function drawPegScenario(seed: string): PegScenario {
   const drawn = drawRelayers(prng.split('relayers'), meetings, sound)
   // Those who read different branches of a fork show main both.
   const relayers = isForked
-    ? [
-        ...drawn,
-        ...meetings.map((node) => ({
-          node,
-          behaviour: 'honest' as const,
-          crashPart: 0,
-          diesAt: 'any' as const,
-        })),
-      ]
+    ? [...drawn, ...meetings.map((node): RelayerPlan => ({ ...STEADY, node }))]
     : drawn
   fates.relayers = relayers.length
   const steps = isLong ? longAbsence(fates) : drawSteps(fates)
@@ -137,6 +129,9 @@ interface Fates {
   relayers: number
 }
 
+/** It never dies by itself. */
+const STEADY = { behaviour: 'honest', crashPart: 0, diesAt: 'any', accuses: false } as const
+
 /** One honest relayer at least, among honest nodes; of the others some lie. */
 function drawRelayers(
   prng: Prng,
@@ -144,11 +139,13 @@ function drawRelayers(
   sound: readonly NodeIndex[],
 ): RelayerPlan[] {
   const dishonest = RELAYER_BEHAVIOURS.filter((each) => each !== 'honest')
+  const accuses = prng.chance(0.4)
   return Array.from({ length: prng.whole(1, 3) }, (_, i) => ({
     node: prng.pick(i === 0 ? sound : machines),
     behaviour: i === 0 || prng.chance(0.4) ? 'honest' : prng.pick(dishonest),
     crashPart: prng.chance(0.7) ? prng.between(0, CRASH_PART_MAX) : 0,
     diesAt: 'any',
+    accuses,
   }))
 }
 

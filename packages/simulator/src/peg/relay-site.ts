@@ -1,19 +1,21 @@
 /**
- * A relayer of a world: one process on a machine, with a real link between main and each side chain. It
- * reads the machine's own nodes and hands them its transactions, a while later, in part, or never, as
- * clients of a busy node find it. It dies with its machine, with its nodes, or at one of its steps, and
- * begins anew with nothing.
+ * A relayer of a world: one process on a machine, which does what a node does between its chains: it
+ * relays, audits the credit at every block, and brings proofs of lies. It reads the machine's own nodes
+ * and hands them its transactions, a while later, in part, or never, as clients of a busy node find it.
+ * It dies with its machine, with its nodes, or at one of its steps, and begins anew with nothing.
  */
 
 import type { RecoverAuthor } from '@vellum/consensus'
 import type { Secp256k1 } from '@vellum/ledger'
 import {
-  createLocalRelayChain,
-  createRelayLink,
+  createMetrics,
+  type HubChain,
+  type Logger,
   type RelayChain,
-  type RelayLink,
+  type RelayHub,
   type RelayStep,
   signerOf,
+  startRelayHub,
   type VellumNode,
 } from '@vellum/node'
 import type { Prng } from '../prng.ts'
@@ -23,7 +25,7 @@ import type { MachineClock } from '../virtual-clock.ts'
 import type { VirtualTime } from '../virtual-time.ts'
 import type { Account } from '../world-genesis.ts'
 import type { PegChain } from './genesis.ts'
-import type { RelayerPlan } from './scenario.ts'
+import type { ChainName, RelayerPlan } from './scenario.ts'
 import { createTampering } from './tampered-relay.ts'
 
 export interface RelaySite {
@@ -56,6 +58,8 @@ export interface RelaySitePorts {
   readonly nodeOf: (chain: PegChain) => VellumNode | undefined
   /** Who signed a seal. */
   readonly recover: RecoverAuthor
+  /** Its audit finds the credit of a side chain wrong. */
+  readonly onAlarm: (side: ChainName, fault: string) => void
 }
 
 /** It looks after its nodes so often, virtual ms. */
@@ -67,12 +71,12 @@ const ANSWER_MS = 5
 /** Part of the questions that a node does not answer, as it is busy. */
 const BUSY_PART = 0.003
 /** Often enough to be seen in worlds of minutes. */
-const SETTINGS = { anchorMs: 20_000, retryMaxMs: 10_000 }
+const RULE = { enabled: true, anchorBlocks: 256, anchorSeconds: 20 }
+const NEVER = (): void => {}
 
 export function createRelaySite(options: RelaySiteOptions, ports: RelaySitePorts): RelaySite {
   const { index, plan, account, chains } = options
   const { time, clock, prng, crypto, transcript, nodeOf, recover } = ports
-  const [main, ...sides] = chains as [PegChain, ...PegChain[]]
   const name = `r${index}`
   const tamper = createTampering(plan.behaviour, prng.split('tampering'))
   const crashes = prng.split('crashes')
@@ -99,35 +103,46 @@ export function createRelaySite(options: RelaySiteOptions, ports: RelaySitePorts
     const own = createVirtualProcess((later) => void time.after(0, later))
     lives += 1
     transcript.note(name, `begins its ${lives}. life`)
-    const links: RelayLink[] = []
-    for (const [i, side] of sides.entries()) {
-      const node = nodes[i + 1]
-      if (node === undefined) continue
-      const link = createRelayLink(
-        {
-          chains: [chainOf(main, nodes[0], own), chainOf(side, node, own)],
-          settings: SETTINGS,
-          seed: prng.split(`life ${lives}`).word(),
-        },
-        {
-          clock,
-          timers: clock.timersOf(own),
-          log: transcript.loggerOf(`${name}/${side.name}`),
-          recover,
-          onStep: (step) => pass(own, step),
-        },
-      )
-      links.push(link)
-      link.start()
+    const served = nodes.flatMap((node, i): HubChain[] => {
+      if (node === undefined) return []
+      const { backend, chain } = node
+      const consensus = plan.accuses ? node.consensus : undefined
+      return [{ name: chains[i]!.name, relay: RULE, node: { backend, chain, consensus } }]
+    })
+    const hub = startRelayHub(
+      // They come and go with the whole process.
+      { chains: () => served, onAdded: () => NEVER, onRemoved: () => NEVER },
+      { signer, seed: prng.split(`life ${lives}`).word() },
+      {
+        clock,
+        timers: clock.timersOf(own),
+        log: alarmed(transcript.loggerOf(name)),
+        metrics: createMetrics(),
+        recover,
+        onStep: (step) => pass(own, step),
+        through: (chain) => distant(chain, own),
+      },
+    )
+    life = { program: own, nodes, hub }
+  }
+
+  /** What nodes log as an error is that the credit does not add up. */
+  function alarmed(log: Logger): Logger {
+    return {
+      ...log,
+      error: (message, fields) => {
+        log.error(message, fields)
+        ports.onAlarm(`${fields?.side}`, `${message}: ${fields?.fault}`)
+      },
+      child: (module) => alarmed(log.child(module)),
     }
-    life = { program: own, nodes, links }
   }
 
   function end(why: string): void {
     if (life === undefined) return
     transcript.note(name, `ends: ${why}`)
     life.program.kill()
-    for (const link of life.links) void link.stop()
+    void life.hub.stop()
     life = undefined
   }
 
@@ -140,15 +155,8 @@ export function createRelaySite(options: RelaySiteOptions, ports: RelaySitePorts
     end(`dies at: ${step}`)
   }
 
-  function chainOf(chain: PegChain, node: VellumNode, own: VirtualProcess): RelayChain {
+  function distant(inner: RelayChain, own: VirtualProcess): RelayChain {
     const timers = clock.timersOf(own)
-    const inner = createLocalRelayChain({
-      name: chain.name,
-      backend: node.backend,
-      signer,
-      clock,
-      timers,
-    })
     /** The answer, later, to a process that is alive; or nothing, or that the node is busy. */
     const later = async <T>(ask: () => Promise<T>): Promise<T> => {
       const { promise, resolve, reject } = Promise.withResolvers<T>()
@@ -205,5 +213,5 @@ interface Life {
   readonly program: VirtualProcess
   /** By chain. */
   readonly nodes: readonly (VellumNode | undefined)[]
-  readonly links: readonly RelayLink[]
+  readonly hub: RelayHub
 }

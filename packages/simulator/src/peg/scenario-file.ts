@@ -5,6 +5,7 @@ import type { Action } from '../scenario.ts'
 import { ACTIONS, DISK, NETWORK, nodeIndex, nodes, stepOf } from '../scenario-file.ts'
 import {
   type Fields,
+  flag,
   list,
   number,
   object,
@@ -94,6 +95,7 @@ const SCENARIO: Read<PegScenario> = object<PegScenario>({
       behaviour: withDefault('honest', oneOf(RELAYER_BEHAVIOURS)),
       crashPart: withDefault(0, number(0, 1)),
       diesAt: withDefault('any', oneOf(['any', ...RELAY_STEPS])),
+      accuses: withDefault(false, flag),
     }),
     0,
     relayersMax,

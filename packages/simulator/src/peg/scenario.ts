@@ -40,6 +40,8 @@ export interface RelayerPlan {
   readonly crashPart: number
   /** At which steps. */
   readonly diesAt: RelayStep | 'any'
+  /** Whether it tells light clients of validators that have contradicted themselves. */
+  readonly accuses: boolean
 }
 
 export interface PegScenario {

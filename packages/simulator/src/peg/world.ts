@@ -9,10 +9,10 @@
  */
 
 import { faultsTolerated, type RecoverAuthor, recoveryIn } from '@vellum/consensus'
-import { type Address, hexToBytes } from '@vellum/evm'
+import { type Address, bytesToBigInt, type Hash, hexToBytes } from '@vellum/evm'
 import { type Chain, decodeExtraData } from '@vellum/ledger'
 import { signerOf, type VellumNode } from '@vellum/node'
-import { decodeClient, LIGHT_CLIENT_CALLS } from '@vellum/sidechain'
+import { PEG_TOPICS, topicOf } from '@vellum/sidechain'
 import { type Board, carrier } from '../byzantine/carrier.ts'
 import { BEHAVIOURS } from '../byzantine/catalogue.ts'
 import type { Behaviour } from '../byzantine/interference.ts'
@@ -46,7 +46,6 @@ import {
   type PegBehaviourName,
   type PegScenario,
 } from './scenario.ts'
-import { ask } from './transactor.ts'
 
 export interface PegOutcome {
   readonly violations: readonly PegViolation[]
@@ -75,7 +74,10 @@ export interface PegOutcome {
   readonly kills: number
   readonly powerCuts: number
   readonly operations: number
+  /** Side chains of which main has frozen its client. */
   readonly frozen: readonly ChainName[]
+  /** Side chains whose credit the nodes' own audit has found wrong. */
+  readonly alarms: readonly ChainName[]
   readonly virtualSeconds: number
 }
 
@@ -124,6 +126,11 @@ export async function runPegWorld(
   })
   /** Height up to which the facts of each chain were read. */
   const readThrough = new Map<ChainName, number>(chains.map(({ name }) => [name, 0]))
+  /** Side chains whose credit the nodes' own audit has found wrong. */
+  const alarms = new Set<ChainName>()
+  /** Side chains of which main, or whose clients of main, were frozen. */
+  const frozen = new Set<ChainName>()
+  const cutOff = new Set<ChainName>()
   let mistake: unknown
   let operations = 0
   let _lies = 0
@@ -235,11 +242,32 @@ export async function runPegWorld(
         try {
           pegChecks.onBlock(readFacts(node, chain, chains, height))
           recordChecks.onBlock(chain, node, height)
+          for (const { chainId, topic, validator } of clientEventsIn(node, height)) {
+            if (topic === PEG_TOPICS.clientFrozen) noteFrozen(chainId)
+            else if (topic === ACCUSED) noteAccused(chainId, validator!)
+          }
         } catch (error) {
           // A mistake of the checks is none of the node's.
           mistake ??= error
         }
       }
+    }
+
+    function noteFrozen(chainId: bigint): void {
+      const of = chains.find((each) => BigInt(each.chainId) === chainId)!.name
+      transcript.note(name, `freezes its client of ${of}`)
+      if (name === MAIN) frozen.add(of)
+      cutOff.add(name === MAIN ? of : name)
+      if (!isTrusted(of) || scenario.byzantine.some((each) => each.chain === of)) return
+      pegChecks.violate('F2', `${name} freezes its client of ${of}, where nobody lies`)
+    }
+
+    function noteAccused(chainId: bigint, validator: Address): void {
+      const of = chains.find((each) => BigInt(each.chainId) === chainId)!.name
+      const index = everybody.indexOf(validator)
+      transcript.note(name, `accuses n${index} of ${of}`)
+      if (scenario.byzantine.some((each) => each.chain === of && each.node === index)) return
+      pegChecks.violate('E1', `${name} accuses n${index} of ${of}, who is honest`)
     }
 
     return { chain, checks, network: virtual, machines, isTrusted: isTrusted(name) }
@@ -272,6 +300,10 @@ export async function runPegWorld(
           crypto,
           transcript,
           recover,
+          onAlarm: (side, fault) => {
+            alarms.add(side)
+            if (isTrusted(side)) pegChecks.violate('A1', `${side}: ${fault}`)
+          },
           nodeOf: ({ name }) => places[plan.node]!.find(({ chain }) => chain === name)?.node,
         },
       ),
@@ -391,8 +423,7 @@ export async function runPegWorld(
   const healedAt = time.now()
   const heightsAtHealing = homes.map(({ checks }) => checks.height)
 
-  const settles = (name: ChainName): boolean =>
-    isTrusted(name) && !scenario.expect.frozen.includes(name)
+  const settles = (name: ChainName): boolean => isTrusted(name) && !cutOff.has(name)
   const isOpen = (): boolean =>
     [...pegChecks.messages.values()].some(
       ({ from, to, acknowledged }) => acknowledged === undefined && settles(from) && settles(to),
@@ -431,7 +462,8 @@ export async function runPegWorld(
     kills: incidents.kills,
     powerCuts: incidents.powerCuts,
     operations,
-    frozen: frozenSides(),
+    frozen: [...frozen],
+    alarms: [...alarms],
     virtualSeconds: (time.now() - EPOCH_MS) / 1_000,
   }
   for (const site of relayers) site.kill()
@@ -457,17 +489,11 @@ export async function runPegWorld(
     return decodeExtraData(head.extraData).validators.map((each) => everybody.indexOf(each))
   }
 
-  /** Side chains of which main has frozen its client. */
-  function frozenSides(): ChainName[] {
-    const main = headNodeOf(chains[0]!)
-    return main === undefined ? [] : sideNames.filter((name) => isFrozen(main, homeOf(name).chain))
-  }
-
   function atEnd(): void {
     pegChecks.atEnd(settles)
     recordChecks.atEnd((chain) => (settles(chain.name) ? headNodeOf(chain) : undefined))
     for (const name of scenario.expect.frozen) {
-      if (!frozenSides().includes(name)) {
+      if (!frozen.has(name)) {
         pegChecks.violate('F1', `main still believes ${name}, which has contradicted itself`)
       }
     }
@@ -496,13 +522,22 @@ function behaviourOf(name: PegBehaviourName, chain: ChainName, board: Board): Be
   return name === 'carrier' ? carrier(chain, board) : BEHAVIOURS[name]
 }
 
-function isFrozen(main: VellumNode, { chainId }: PegChain): boolean {
-  const output = ask(
-    main,
-    AT.qbftLightClient,
-    LIGHT_CLIENT_CALLS.client.encodeCall([BigInt(chainId)]),
-  )
-  return output !== undefined && decodeClient(output).status === 'frozen'
+const ACCUSED = topicOf('ValidatorAccused(uint64,address,uint64,uint64)')
+
+/** What the light client says in a block, of which chain, and of whom. */
+function clientEventsIn(
+  node: VellumNode,
+  height: number,
+): { topic: Hash; chainId: bigint; validator: Address | undefined }[] {
+  return node.chain
+    .receipts(height)!
+    .flatMap(({ logs }) => logs)
+    .filter(({ address }) => address === AT.qbftLightClient)
+    .map(({ topics: [topic, chainId, subject] }) => ({
+      topic: topic!,
+      chainId: bytesToBigInt(hexToBytes(chainId!)),
+      validator: subject && (`0x${subject.slice(26)}` as Address),
+    }))
 }
 
 function isPegAction(action: Action | PegAction): action is PegAction {
