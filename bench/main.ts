@@ -16,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, string>> = {
   licence: 'identities, licences and verifications a second on four validators',
   network: 'four validators on this machine: final transactions a second, latency',
   node: 'transactions and reads through HTTP, against anvil',
+  peg: 'messages between two chains of four validators: a second, and latency',
   rpc: 'methods over HTTP and WebSocket, single and batched, against anvil',
 }
 

@@ -61,6 +61,8 @@ export interface RunningNetworkOptions {
   readonly chainId: number
   /** Side chains; undefined: one chain with everything on it. */
   readonly sideChains?: readonly string[]
+  /** File of who governs and takes part in the system contracts; undefined: those of the development chain. */
+  readonly contracts?: string
   /** Seconds of a round. */
   readonly requestTimeout?: number
   /** Laid over the genesis file of every node. */
@@ -90,6 +92,7 @@ export async function createRunningNetwork(
     ...['--validators', String(validators), '--followers', String(followers)],
     ...['--chain-id', String(chainId), '--request-timeout', String(requestTimeout)],
     ...['--base-port', String(base), '--rpc-base-port', String(base + count)],
+    ...(options.contracts === undefined ? [] : ['--contracts', options.contracts]),
     ...(options.sideChains === undefined ? [] : ['--side-chains', options.sideChains.join(',')]),
   ])
   const nodes = Array.from({ length: count }, (_, i) => {
@@ -244,7 +247,8 @@ export async function demand<Result>(
   return answers.sort((a, b) => a.id - b.id).map(({ result }) => result)
 }
 
-async function runVellum(args: readonly string[]): Promise<void> {
+/** Runs a command to its end. @throws Error with all that it printed, if it fails */
+export async function runVellum(args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, ['--conditions=source', MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '' },

@@ -200,6 +200,8 @@ export function createRelayLink(options: RelayLinkOptions, ports: RelayLinkPorts
     if (facts.length > 0) ports.onStep?.('observed')
     const { height, timestamp } = to === head.height ? head : { height: to, timestamp: 0 }
     feed({ type: 'head', at: clock.now(), side, height, timestamp, facts, ...contracts })
+    // Blocks are read from this one on: what lies before it is counted from here.
+    if (isFirst) await count()
   }
 
   async function readContracts(
@@ -534,7 +536,6 @@ export function createRelayLink(options: RelayLinkOptions, ports: RelayLinkPorts
     start: () => {
       if (isRunning) return
       isRunning = true
-      feed({ type: 'tick', at: clock.now() })
       for (const side of SIDES) {
         undo.push(chains[side].onHead((head) => look(side, head)))
         work('read the head', async () => look(side, await chains[side].head()))

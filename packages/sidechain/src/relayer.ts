@@ -419,7 +419,11 @@ function learn(draft: Draft, fact: Fact, at: number): void {
   // Messages are kept where they were sent.
   const sender = draft.sides[fact.type === 'received' ? other(fact.side) : fact.side]
   const { lane } = sender
-  if (lane === undefined) return
+  if (lane === undefined) {
+    // It happened behind the counting that is under way: count once more.
+    draft.recountMs = at
+    return
+  }
   const sequence = fact.type === 'committed' ? fact.message.sequence : fact.sequence
   if (fact.type === 'committed' && sequence > lane.sentThrough) {
     sender.lane = { ...lane, sentThrough: sequence }

@@ -20,6 +20,8 @@ import {
 export interface World {
   readonly now: number
   readonly chains: readonly [ModelChain, ModelChain]
+  /** Calls that somebody else had made before. */
+  readonly moot: number
   /** One message from a side; half of them have a deadline soon. */
   send(side: Side, deadlineMs?: number): void
   addRelayer(settings: RelaySettings, seed: number): ModelRelayer
@@ -70,6 +72,7 @@ const APP = '0x000000000000000000000000000000000000560c'
 export function createWorld(random: () => number, faults: Faults): World {
   let now = 1_000_000
   let order = 0
+  let mootCalls = 0
   const queue: Entry[] = []
   const listeners: ((side: Side, facts: readonly Fact[]) => void)[] = []
   const chainOf = (): ModelChain => ({
@@ -175,6 +178,7 @@ export function createWorld(random: () => number, faults: Faults): World {
         facts.push({ type: 'acknowledged', side, sequence })
       }
     }
+    mootCalls += moot
     addBlock(side, facts)
     return { facts, failures, updateFailure, moot }
   }
@@ -388,6 +392,9 @@ export function createWorld(random: () => number, faults: Faults): World {
   return {
     get now() {
       return now
+    },
+    get moot() {
+      return mootCalls
     },
     chains,
     send,
