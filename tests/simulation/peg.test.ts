@@ -73,7 +73,7 @@ describe('the only relayer dies again and again at one of its steps', () => {
 /** Far apart, so that the sample and a sweep from 0 on have little in common; no absences of hours. */
 const SEEDS = Array.from({ length: 24 }, (_, i) => `${6_151 * (i + 1)}`)
   .filter((seed) => drawPegScenario(seed).healAfterSeconds < 600)
-  .slice(0, 8)
+  .slice(0, 6)
 
 describe('worlds with all faults mixed', () => {
   const outcomes: PegOutcome[] = []
@@ -87,7 +87,7 @@ describe('worlds with all faults mixed', () => {
   test('faults were there to be survived', () => {
     const sum = (of: (outcome: PegOutcome) => number): number =>
       outcomes.reduce((total, outcome) => total + of(outcome), 0)
-    expect(sum(({ delivered }) => delivered)).toBeGreaterThan(300)
+    expect(sum(({ delivered }) => delivered)).toBeGreaterThan(250)
     expect(sum(({ failed, expired }) => failed + expired)).toBeGreaterThan(5)
     expect(sum(({ relayerDeaths }) => relayerDeaths)).toBeGreaterThan(20)
     expect(sum(({ kills, powerCuts }) => kills + powerCuts)).toBeGreaterThan(10)

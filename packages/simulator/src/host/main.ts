@@ -11,7 +11,7 @@ import type { Outcome } from '../world.ts'
 import { control } from './control.ts'
 import { curve } from './curve.ts'
 import { describePegOutcome, isPegAsExpected } from './peg-report.ts'
-import { sweepPeg } from './peg-sweep.ts'
+import { type PegSweepOptions, sweepPeg } from './peg-sweep.ts'
 import { describeOutcome, isAsExpected } from './report.ts'
 import { runPeg, runWorld } from './run-world.ts'
 import {
@@ -71,7 +71,8 @@ withSeeds(program.command('catalogue'))
 
 withSeeds(program.command('peg'))
   .description('main chain, side chains and relayers: worlds with all kinds of faults mixed')
-  .action(async (flags: SweepOptions) => {
+  .option('--scenario <scenario>', 'not drawn worlds, but this scenario again and again')
+  .action(async (flags: PegSweepOptions) => {
     if (!(await sweepPeg(flags, sweepPorts))) process.exitCode = 1
   })
 

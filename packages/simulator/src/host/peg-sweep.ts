@@ -3,9 +3,11 @@
 import { availableParallelism } from 'node:os'
 import { drawPegScenario } from '../peg/draw.ts'
 import type { PegOutcome } from '../peg/world.ts'
+import { isPegAsExpected } from './peg-report.ts'
 import type { PegResult, PegTask } from './peg-worker.ts'
 import { quantile } from './report.ts'
 import { runOnThreads } from './run-many.ts'
+import { loadPegScenario } from './scenario-source.ts'
 import type { SweepOptions, SweepPorts } from './sweep.ts'
 
 /** One world in so many is run twice, on another thread, and must give the same transcript. */
@@ -13,15 +15,24 @@ const REPEATED_EACH = 20
 /** Failing worlds printed at the end. */
 const FAILURES_MAX = 20
 
-/** @returns true if nothing was violated, and every repetition was the same */
-export async function sweepPeg(options: SweepOptions, ports: SweepPorts): Promise<boolean> {
+export interface PegSweepOptions extends SweepOptions {
+  /** In place of what is drawn from each seed: this one, with another chance each time. */
+  readonly scenario?: string | undefined
+}
+
+/** @returns true if every world was as it should be, and every repetition the same */
+export async function sweepPeg(options: PegSweepOptions, ports: SweepPorts): Promise<boolean> {
   const { from, seeds, workers } = options
   const { print, progress, now } = ports
-  print(`seeds ${from} to ${from + seeds - 1}, main and side chains, all faults mixed`)
+  const one = options.scenario === undefined ? undefined : loadPegScenario(options.scenario)
+  const what = one?.name ?? 'main and side chains, all faults mixed'
+  print(`seeds ${from} to ${from + seeds - 1}, ${what}`)
   const tasks = Array.from({ length: seeds }, (_, id): PegTask => {
     const seed = `${from + id}`
-    return { id, scenario: drawPegScenario(seed), seed }
+    return { id, scenario: one ?? drawPegScenario(seed), seed }
   })
+  const isFailure = (result: PegResult): boolean =>
+    result.outcome === undefined || !isPegAsExpected(tasks[result.id]!.scenario, result.outcome)
   const threads = Math.max(1, workers ?? availableParallelism())
   const began = now()
   const results: PegResult[] = []
@@ -44,7 +55,10 @@ export async function sweepPeg(options: SweepOptions, ports: SweepPorts): Promis
   print(`${((now() - began) / 1_000).toFixed(0)} s`)
   print(`${repeated.length} worlds run twice, ${unequal.length} of them differ`)
   for (const { id } of failures.slice(0, FAILURES_MAX)) {
-    print(`  failed: pnpm simulate replay ${tasks[id]!.seed} --peg`)
+    const { seed } = tasks[id]!
+    const again =
+      one === undefined ? `replay ${seed} --peg` : `run ${options.scenario} --seed ${seed}`
+    print(`  failed: pnpm simulate ${again}`)
   }
   for (const { seed } of unequal.slice(0, FAILURES_MAX)) print(`  two transcripts: ${seed}`)
   const violations = results.reduce(
@@ -89,12 +103,9 @@ function describeAll(outcomes: readonly PegOutcome[], print: (line: string) => v
   for (const [name, value] of rows) print(`${name.padEnd(26)}${value}`)
 }
 
-export function isFailure({ outcome }: PegResult): boolean {
-  return outcome === undefined || outcome.violations.length > 0
-}
-
 function failureOf({ outcome, crash }: PegResult): string {
   if (outcome === undefined) return `crashed: ${crash}`
   const [first] = outcome.violations
-  return `${outcome.violations.length} violations; first ${first?.rule}: ${first?.text}`
+  if (first === undefined) return 'not as expected'
+  return `${outcome.violations.length} violations; first ${first.rule}: ${first.text}`
 }
