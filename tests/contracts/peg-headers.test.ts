@@ -479,6 +479,14 @@ describe('a trie in another form proves nothing:', () => {
     expect(await judged(odd, branch(1, hashOf(last)), last)).toBe('not refused')
   })
 
+  test('a path of 64 branches and a leaf, the longest that there is, is followed', async () => {
+    const nodes = [leaf('20')]
+    for (let depth = 63; depth >= 0; depth--) nodes.unshift(branch(depth, hashOf(nodes[0]!)))
+    expect(nodes).toHaveLength(65)
+    expect(await judged(...nodes)).toBe('not refused')
+    expect(await judged(branch(0, hashOf(nodes[0]!)), ...nodes)).toMatch(INVALID)
+  })
+
   const forms: Record<string, () => Uint8Array[]> = {
     'a leaf with a nibble where there is none': () => [leaf(`21${path}`)],
     'a leaf with an unknown flag': () => [leaf(`60${path}`)],
