@@ -13,7 +13,13 @@ import { addVerifierCommands } from './verifier-commands.ts'
 export { identityCommands } from './identity-commands.ts'
 export type { CiphertextStore, CommandPorts, PasswordFlags } from './ports.ts'
 export { runTour, type TourOutcome, type TourPorts } from './tour.ts'
-export { type CastMember, TOUR_PERSON, type TourCast, tourLicence } from './tour-cast.ts'
+export {
+  type CastMember,
+  TOUR_PERSON,
+  type TourCast,
+  tourBusinessLicence,
+  tourLicence,
+} from './tour-cast.ts'
 export {
   type ChainsTourOutcome,
   type ChainsTourPorts,
