@@ -358,6 +358,12 @@ describe('server: limits', () => {
   })
 })
 
+interface Line {
+  readonly socket: WebSocket
+  readonly opened: Promise<unknown>
+  readonly closed: Promise<number>
+}
+
 describe('server: many chains', () => {
   const answer =
     (name: string): Dispatch =>
@@ -384,6 +390,40 @@ describe('server: many chains', () => {
     const text = await raw.until(/\r\n\r\n./)
     expect(statusOf(text)).toBe(status)
     if (status === 200) expect(text).toContain(`"${name}"`)
+  })
+
+  it('serves a chain as long as it is there, and ends what is open to it', async () => {
+    const changing = createRoutes([{ name: 'main', dispatch: answer('main') }])
+    const server = await start({ route: changing.at })
+    const get = async (path: string): Promise<number> => {
+      const { status } = await fetch(`http://127.0.0.1:${server.port}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '1',
+      })
+      return status
+    }
+    expect(await get('/chain/fishing')).toBe(404)
+    changing.add({ name: 'fishing', dispatch: answer('fishing') })
+    expect(await get('/chain/fishing')).toBe(200)
+    const [side, main] = ['/chain/fishing', '/'].map((path) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`)
+      const closed = new Promise<number>((resolve) => {
+        socket.addEventListener('close', ({ code }) => resolve(code))
+      })
+      const opened = new Promise((resolve) => socket.addEventListener('open', resolve))
+      return { socket, opened, closed }
+    }) as [Line, Line]
+    await Promise.all([side.opened, main.opened])
+    changing.remove('fishing')
+    expect(await get('/chain/fishing')).toBe(404)
+    expect(await side.closed).toBe(1001)
+    expect(main.socket.readyState).toBe(WebSocket.OPEN)
+    // The name is free again.
+    changing.add({ name: 'fishing', dispatch: answer('another') })
+    expect(await get('/chain/fishing')).toBe(200)
+    main.socket.close()
+    await main.closed
   })
 
   it.each([[['a', 'a']], [['A']], [['']], [['a/b']], [['x'.repeat(33)]]])(
