@@ -140,8 +140,11 @@ export interface NodeConfig {
    */
   readonly sideChains: ReadonlyMap<string, string>
   readonly relay: {
-    /** Whether this node carries messages between main and the side chains that it serves. */
-    readonly enabled: boolean
+    /**
+     * Whether this node carries messages between main and the side chains that it serves; undefined: a
+     * development network in one process does.
+     */
+    readonly enabled: boolean | undefined
     /** Blocks after which a chain is told of another's head, if no message brings it. */
     readonly anchorBlocks: number
     /** Seconds after which it is told; a quarter of the light client's trusting period if that is less. */
@@ -335,7 +338,7 @@ const CONFIG: Field<NodeConfig> = section<NodeConfig>({
     text(),
   ),
   relay: section<NodeConfig['relay']>({
-    enabled: withDefault(false, flag()),
+    enabled: optional(flag()),
     anchorBlocks: withDefault(256, ANCHOR_BLOCKS),
     anchorSeconds: withDefault(60, ANCHOR_SECONDS),
   }),

@@ -38,7 +38,7 @@ export interface HubChains {
 }
 
 export interface RelayRule {
-  readonly enabled: boolean
+  readonly enabled: boolean | undefined
   readonly anchorBlocks: number
   readonly anchorSeconds: number
 }
@@ -94,7 +94,7 @@ export function startRelayHub(
   function add(side: HubChain): void {
     if (side.name === main.name || pairings.has(side.name)) return
     if (!hasGateway(main.node.backend) || !hasGateway(side.node.backend)) return
-    const signer = side.relay.enabled ? options.signer : undefined
+    const signer = side.relay.enabled === true ? options.signer : undefined
     const sideChain = signer && relayChainOf(side, signer, ports)
     const link =
       mainChain &&

@@ -21,7 +21,7 @@ export interface RelayStart {
 /** @throws NodeError NODE_CONFIG_INVALID for a drill's setting that names no step */
 export function startRelay({ served, shared, config, log }: RelayStart): RelayHub {
   const { clock, crypto, observation, signer } = shared
-  if (signer === undefined && config.relay.enabled) {
+  if (signer === undefined && config.relay.enabled === true) {
     log.warn('messages are not relayed: that needs the key of a validator, or `vellum relay`')
   }
   return startRelayHub(

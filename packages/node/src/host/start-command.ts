@@ -84,7 +84,7 @@ function runOne(ports: StartPorts, { isNew }: { readonly isNew: boolean }): Prom
   const sides = listChainFolders(config.dataDir)
   // Nobody else would carry the messages of a development network of one process.
   const isDev = config.validator.keystore === undefined
-  const relay = { ...config.relay, enabled: config.relay.enabled || (isDev && sides.length > 0) }
+  const relay = { ...config.relay, enabled: config.relay.enabled ?? (isDev && sides.length > 0) }
   return runNode({
     ...ports,
     config: { ...config, relay },
