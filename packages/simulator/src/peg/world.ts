@@ -9,10 +9,9 @@
  */
 
 import { faultsTolerated, type RecoverAuthor, recoveryIn } from '@vellum/consensus'
-import { type Address, bytesToBigInt, type Hash, hexToBytes } from '@vellum/evm'
+import { type Address, hexToBytes } from '@vellum/evm'
 import { type Chain, decodeExtraData } from '@vellum/ledger'
 import { signerOf, type VellumNode } from '@vellum/node'
-import { PEG_TOPICS, topicOf } from '@vellum/sidechain'
 import { type Board, carrier } from '../byzantine/carrier.ts'
 import { BEHAVIOURS } from '../byzantine/catalogue.ts'
 import type { Behaviour } from '../byzantine/interference.ts'
@@ -30,7 +29,7 @@ import type { WorldPorts } from '../world.ts'
 import type { Account } from '../world-genesis.ts'
 // from '../world.ts'
 import { createPegChecks, type PegViolation } from './checks.ts'
-import { AT } from './contracts.ts'
+import { createClientChecks } from './client-checks.ts'
 import { readFacts } from './facts.ts'
 import { found } from './founding.ts'
 import { CREDIT_EACH, createPegGenesis, type PegChain } from './genesis.ts'
@@ -124,13 +123,18 @@ export async function runPegWorld(
     isTrusted,
     checks: pegChecks,
   })
+  const clientChecks = createClientChecks({
+    ...scenario,
+    chains,
+    everybody,
+    isTrusted,
+    checks: pegChecks,
+    note: transcript.note,
+  })
   /** Height up to which the facts of each chain were read. */
   const readThrough = new Map<ChainName, number>(chains.map(({ name }) => [name, 0]))
   /** Side chains whose credit the nodes' own audit has found wrong. */
   const alarms = new Set<ChainName>()
-  /** Side chains of which main, or whose clients of main, were frozen. */
-  const frozen = new Set<ChainName>()
-  const cutOff = new Set<ChainName>()
   let mistake: unknown
   let operations = 0
   let _lies = 0
@@ -242,32 +246,12 @@ export async function runPegWorld(
         try {
           pegChecks.onBlock(readFacts(node, chain, chains, height))
           recordChecks.onBlock(chain, node, height)
-          for (const { chainId, topic, validator } of clientEventsIn(node, height)) {
-            if (topic === PEG_TOPICS.clientFrozen) noteFrozen(chainId)
-            else if (topic === ACCUSED) noteAccused(chainId, validator!)
-          }
+          clientChecks.onBlock(chain, node, height)
         } catch (error) {
           // A mistake of the checks is none of the node's.
           mistake ??= error
         }
       }
-    }
-
-    function noteFrozen(chainId: bigint): void {
-      const of = chains.find((each) => BigInt(each.chainId) === chainId)!.name
-      transcript.note(name, `freezes its client of ${of}`)
-      if (name === MAIN) frozen.add(of)
-      cutOff.add(name === MAIN ? of : name)
-      if (!isTrusted(of) || scenario.byzantine.some((each) => each.chain === of)) return
-      pegChecks.violate('F2', `${name} freezes its client of ${of}, where nobody lies`)
-    }
-
-    function noteAccused(chainId: bigint, validator: Address): void {
-      const of = chains.find((each) => BigInt(each.chainId) === chainId)!.name
-      const index = everybody.indexOf(validator)
-      transcript.note(name, `accuses n${index} of ${of}`)
-      if (scenario.byzantine.some((each) => each.chain === of && each.node === index)) return
-      pegChecks.violate('E1', `${name} accuses n${index} of ${of}, who is honest`)
     }
 
     return { chain, checks, network: virtual, machines, isTrusted: isTrusted(name) }
@@ -423,7 +407,7 @@ export async function runPegWorld(
   const healedAt = time.now()
   const heightsAtHealing = homes.map(({ checks }) => checks.height)
 
-  const settles = (name: ChainName): boolean => isTrusted(name) && !cutOff.has(name)
+  const settles = (name: ChainName): boolean => isTrusted(name) && !clientChecks.cutOff.has(name)
   const isOpen = (): boolean =>
     [...pegChecks.messages.values()].some(
       ({ from, to, acknowledged }) => acknowledged === undefined && settles(from) && settles(to),
@@ -462,7 +446,7 @@ export async function runPegWorld(
     kills: incidents.kills,
     powerCuts: incidents.powerCuts,
     operations,
-    frozen: [...frozen],
+    frozen: [...clientChecks.frozen],
     alarms: [...alarms],
     virtualSeconds: (time.now() - EPOCH_MS) / 1_000,
   }
@@ -493,7 +477,7 @@ export async function runPegWorld(
     pegChecks.atEnd(settles)
     recordChecks.atEnd((chain) => (settles(chain.name) ? headNodeOf(chain) : undefined))
     for (const name of scenario.expect.frozen) {
-      if (!frozen.has(name)) {
+      if (!clientChecks.frozen.has(name)) {
         pegChecks.violate('F1', `main still believes ${name}, which has contradicted itself`)
       }
     }
@@ -520,24 +504,6 @@ export async function runPegWorld(
 function behaviourOf(name: PegBehaviourName, chain: ChainName, board: Board): Behaviour {
   if (name === 'forker') return forker
   return name === 'carrier' ? carrier(chain, board) : BEHAVIOURS[name]
-}
-
-const ACCUSED = topicOf('ValidatorAccused(uint64,address,uint64,uint64)')
-
-/** What the light client says in a block, of which chain, and of whom. */
-function clientEventsIn(
-  node: VellumNode,
-  height: number,
-): { topic: Hash; chainId: bigint; validator: Address | undefined }[] {
-  return node.chain
-    .receipts(height)!
-    .flatMap(({ logs }) => logs)
-    .filter(({ address }) => address === AT.qbftLightClient)
-    .map(({ topics: [topic, chainId, subject] }) => ({
-      topic: topic!,
-      chainId: bytesToBigInt(hexToBytes(chainId!)),
-      validator: subject && (`0x${subject.slice(26)}` as Address),
-    }))
 }
 
 function isPegAction(action: Action | PegAction): action is PegAction {
