@@ -42,7 +42,7 @@ export interface RelaySettings {
 
 export const RELAY_SETTINGS: RelaySettings = {
   batchMax: 48,
-  flightsMax: 2,
+  flightsMax: 4,
   windowMax: 2_048,
   anchorBlocks: 256,
   anchorMs: 60_000,
