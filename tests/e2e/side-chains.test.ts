@@ -18,7 +18,8 @@ const CHAIN_ID = 1337
 const SIDES = ['business-licence', 'health-licence']
 const CHAINS = ['main', ...SIDES]
 const CATCH_UP_MS_MAX = 30_000
-const POLLING = { pollingInterval: 100 }
+/** As often as blocks come here; and no answers of a moment ago. */
+const POLLING = { pollingInterval: 100, cacheTimeout: -1 }
 
 const directory = temporaryDirectory()
 let network: RunningNetwork
