@@ -1,4 +1,5 @@
-import type { RelayStep } from '@vellum/node'
+import { signerIn, signPrepare } from '@vellum/consensus'
+import { messageDomainOf, type RelayStep } from '@vellum/node'
 import { createRpc } from '@vellum/rpc'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLatePegPort } from '../../packages/node/src/late-peg-port.ts'
@@ -210,6 +211,38 @@ describe('a relayer that is killed at a step is replaced by one that knows nothi
 })
 
 describe('in a node', () => {
+  test('a validator that contradicts itself is accused on the other chain, once', async () => {
+    const { time, main, side } = nodes
+    const { crypto, signer } = nodes.account('hub')
+    const author = nodes.account('validator of side').signer
+    const sign = signerIn(messageDomainOf(side.node.chain), author.sign)
+    const vote = (digit: string) => {
+      const digest = `0x${digit.repeat(32)}` as const
+      return signPrepare({ height: 7, round: 0, digest }, author.address, sign)
+    }
+    const hub = startRelayHub(
+      hubChains(),
+      { signer, seed: 1 },
+      {
+        clock: time,
+        timers: time,
+        log: silent,
+        metrics: createMetrics(),
+        recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64]!),
+      },
+    )
+    const statusOf = async (): Promise<bigint> =>
+      (await main.ask<{ status: bigint }>('qbftLightClient', 'client', [SIDE_ID])).status
+    expect(await statusOf()).toBe(1n)
+    side.node.consensus!.evidence.add(vote('01'), vote('02'))
+    await until(async () => (await statusOf()) === 2n)
+    const { number } = main.node.chain.head().header
+    side.node.consensus!.evidence.add(vote('03'), vote('04'))
+    await time.advance(5_000)
+    expect(main.node.chain.head().header.number).toBe(number)
+    await hub.stop()
+  })
+
   function hubChains(): HubChains {
     const relay = { enabled: true, anchorBlocks: 256, anchorSeconds: 60 }
     return {
