@@ -73,6 +73,9 @@ async function audit(pair: AuditedPair, isDeep: boolean): Promise<PegAudit> {
     readCounterpart(side, main.node.chainId, sideHeight),
   ])
   if (ofSide === undefined || ofMain === undefined) return refuse('a chain has no gateway')
+  if (ofSide.client.status === 'none' || ofMain.client.status === 'none') {
+    return refuse('main does not follow that chain, or that chain not this main')
+  }
   if (ofMain.client.latestHeight > mainHeight) return refuse('main lags behind')
   if (ofSide.client.latestHeight > sideHeight) return refuse('the side chain lags behind')
   const [vault, totals, vaultBalance] = await Promise.all([
