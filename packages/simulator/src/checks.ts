@@ -41,11 +41,24 @@ import {
 import type { Penalty, WireMessage } from './virtual-network.ts'
 import { createVoteTally } from './vote-tally.ts'
 
-export const RULES = [
+export type Rule =
+  | 'S1'
+  | 'S2'
+  | 'S3'
+  | 'S4'
+  | 'S5'
+  | 'S6'
+  | 'D1'
+  | 'R18'
+  | 'P1'
+  | 'L1'
+  | 'L2'
+  | 'L3'
+
+export const RULES: readonly Rule[] = [
   ...(['S1', 'S2', 'S3', 'S4', 'S5', 'S6'] as const),
   ...(['D1', 'R18', 'P1', 'L1', 'L2', 'L3'] as const),
-] as const
-export type Rule = (typeof RULES)[number]
+]
 
 export interface Violation {
   readonly rule: Rule

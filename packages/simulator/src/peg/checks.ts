@@ -24,29 +24,32 @@
 
 import type { Hash } from '@vellum/evm'
 import type { Outcome } from '@vellum/sidechain'
-import { RULES, type Violation } from '../checks.ts'
+import { RULES, type Rule, type Violation } from '../checks.ts'
 import { type ChainName, MAIN } from './scenario.ts'
 
-export const PEG_RULES = [
-  ...([
-    'C1',
-    'C2',
-    'C3',
-    'M1',
-    'M2',
-    'M3',
-    'M4',
-    'I1',
-    'I2',
-    'T1',
-    'F1',
-    'F2',
-    'E1',
-    'A1',
-  ] as const),
+/** Those of one chain hold on each of them as well. */
+export type PegRule =
+  | Rule
+  | 'C1'
+  | 'C2'
+  | 'C3'
+  | 'M1'
+  | 'M2'
+  | 'M3'
+  | 'M4'
+  | 'I1'
+  | 'I2'
+  | 'T1'
+  | 'F1'
+  | 'F2'
+  | 'E1'
+  | 'A1'
+
+export const PEG_RULES: readonly PegRule[] = [
+  ...(['C1', 'C2', 'C3', 'M1', 'M2', 'M3', 'M4'] as const),
+  ...(['I1', 'I2', 'T1', 'F1', 'F2', 'E1', 'A1'] as const),
   ...RULES,
-] as const
-export type PegRule = (typeof PEG_RULES)[number]
+]
 
 export interface PegViolation extends Omit<Violation, 'rule'> {
   readonly rule: PegRule

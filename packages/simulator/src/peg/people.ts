@@ -168,7 +168,7 @@ export function createPeople(
     if (holders.length === 0) return false
     const now = BigInt(secondsOf(node))
     const identifier = bytesToHex(keccak256(concatBytes(prng.bytes(8), Uint8Array.of(named++))))
-    const offer = [
+    const offer: Parameters<typeof LICENCES.issue.encodeCall>[0][0] = [
       identifier,
       identifier,
       LICENCE_TYPE,
@@ -177,8 +177,8 @@ export function createPeople(
       now + BigInt(YEAR_SECONDS),
       now + BigInt(YEAR_SECONDS),
       [0n, Uint8Array.of(1, 2, 3), `0x${'00'.repeat(32)}` as Hash, 0n],
-    ] as const
-    const data = LICENCES.issue.encodeCall([offer as never])
+    ]
+    const data = LICENCES.issue.encodeCall([offer])
     return send(node, offices.issuer, { to: AT.licenceRegistry, data, gasLimit: MUCH_GAS })
   }
 
