@@ -66,8 +66,8 @@ export interface PegFuzzReport {
   }[]
 }
 
-/** One verdict may take no more, on a machine that has other things to do as well. */
-export const VERDICT_MS_MAX = 250
+/** One verdict may take no more. */
+export const VERDICT_MS_MAX = 50
 /** The dearest: a delivery with both proofs, and the gas of its recipient. */
 export const VERDICT_GAS_MAX = 2_000_000
 
@@ -76,6 +76,7 @@ const BLOCKS = 24
 /** One in so many inputs is whole. */
 const VALID_EVERY = 8
 const GAS = 16_000_000n
+const RELAYER = keyOf('relayer').address
 
 const { crypto } = loadSystemCrypto()
 const recover = (hash: Uint8Array, seal: Uint8Array) =>
@@ -124,14 +125,19 @@ export async function fuzzPeg(
   let gasMax = 0
 
   function judge({ to, data }: Judged): boolean {
-    const began = performance.now()
-    const outcome = simulator.call({
-      number,
-      request: { from: keyOf('relayer').address, to, gas: GAS, data },
-      stateOverrides: undefined,
-      blockOverrides: { time },
-    })
-    msMax = Math.max(msMax, performance.now() - began)
+    const call = () => {
+      const began = performance.now()
+      const outcome = simulator.call({
+        number,
+        request: { from: RELAYER, to, gas: GAS, data },
+        stateOverrides: undefined,
+        blockOverrides: { time },
+      })
+      return { outcome, ms: performance.now() - began }
+    }
+    const { outcome, ms } = call()
+    // The machine has other things to do, too: what is slow twice is slow.
+    msMax = Math.max(msMax, ms > VERDICT_MS_MAX ? Math.min(ms, call().ms) : ms)
     gasMax = Math.max(gasMax, Number(outcome.gasUsed))
     return outcome.status === 'success'
   }
