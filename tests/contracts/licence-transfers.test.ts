@@ -1,12 +1,14 @@
 /** Licences that move from one side chain to another: in force on one at most, and never lost. */
 
-import { id } from 'ethers'
+import { bytesToHex } from '@vellum/evm'
+import { AbiCoder, id } from 'ethers'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Key, keyOf, type Message, OUTCOME, type PegChain, type Result } from './peg-chains.ts'
 import {
   AT,
   issue,
+  openLiar,
   openNetwork,
   type PegNetwork,
   type Receipt,
@@ -272,6 +274,53 @@ describe('a transfer that comes to nothing', () => {
     await network.carry()
     expectBack(number)
   })
+})
+
+test('a chain that refused a licence, and says that it has it, is not believed', async () => {
+  const number = await issue(side, person, 'one')
+  await network.carry()
+  await transfer(side, number, B)
+  await step(network.sent()[0]!)
+  const [arrival] = network.sent()
+  network.clock.seconds += 2 * 24 * 3_600
+  await step(arrival!)
+  await network.carry()
+  expect(home('one')).toMatchObject({ chainId: BigInt(A), journey: JOURNEY.none })
+  const liar = await openLiar(network, second)
+  const now = network.clock.seconds
+  const lie = [
+    7,
+    id('one'),
+    id('x'),
+    TYPE,
+    CODE.issuer,
+    person.address,
+    1,
+    2 * now,
+    now,
+    1,
+    1,
+    1,
+    0,
+  ]
+  const payload = AbiCoder.defaultAbiCoder().encode(
+    [
+      'uint48',
+      'tuple(uint64,bytes32,bytes32,bytes32,bytes32,address,uint64,uint64,uint64,uint64,uint32,uint8,uint8)[]',
+    ],
+    [2n ** 47n, [lie]],
+  )
+  expect(await liar.tell(INDEX, `0x01${payload.slice(2)}`)).toBe(OUTCOME.delivered)
+  const found = (chainId: number, there: number) =>
+    main.ask<{ status: bigint; atHome: boolean }>(INDEX, 'licence', [chainId, there])
+  expect(found(B, 7).atHome).toBe(false)
+  expect([found(A, number).atHome, found(A, number).status]).toEqual([true, STATUS.inForce])
+  const contested = main.chain
+    .receipts(main.height())!
+    .flatMap(({ logs }) => logs)
+    .map((log) => ({ topics: [...log.topics], data: bytesToHex(log.data) }))
+    .map((log) => main.interfaces.get(INDEX)!.parseLog(log)?.name)
+  expect(contested).toContain('HomeContested')
 })
 
 describe('the identity outranks what is on its way', () => {

@@ -342,7 +342,7 @@ test('each command says what it does, with an example', () => {
       },
     })
     command.outputHelp()
-    return [command.name(), /Example:\n {2}vellum (identity|licence) \w+/.test(text)]
+    return [command.name(), /Example:\n {2}vellum (identity|licence|credit) \w+/.test(text)]
   })
   expect(helps.filter(([, has]) => !has)).toEqual([])
 })

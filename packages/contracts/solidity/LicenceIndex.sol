@@ -245,7 +245,7 @@ contract LicenceIndex is LicenceIndexSlots, PegApp {
         } else if (home.chainId == chainId) {
             bool here = e.status != LicenceTypes.Status.TransferredOut;
             if (here && home.journey == Journey.None && home.number != e.number) home.number = e.number;
-        } else if (e.status != LicenceTypes.Status.TransferredOut && home.destination != chainId) {
+        } else if (e.status != LicenceTypes.Status.TransferredOut && !_isComing(home, chainId)) {
             if (lightClient.client(home.chainId).status == ClientStatus.Closed) {
                 _homes[e.identifier] = Home(chainId, e.number, 0, Journey.None);
             } else {
@@ -255,6 +255,11 @@ contract LicenceIndex is LicenceIndexSlots, PegApp {
     }
 
     // Transfers.
+
+    /// It may have arrived, and main has not seen the outcome yet.
+    function _isComing(Home storage home, uint64 chainId) private view returns (bool) {
+        return home.journey == Journey.Out && home.destination == chainId;
+    }
 
     function _depart(uint64 chainId, LicenceMessages.Entry memory e, uint64 destination) private {
         Home storage home = _homes[e.identifier];
