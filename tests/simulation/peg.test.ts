@@ -24,7 +24,10 @@ const MORE: Readonly<Record<string, (outcome: PegOutcome) => void>> = {
       [4, 5, 6, 7],
       [4, 5, 6, 7],
     ]),
-  'peg/forked-side-chain': ({ frozen }) => expect(frozen).toEqual(['business']),
+  'peg/contradicting-side-chain': ({ frozen, forged }) => {
+    expect(frozen).toEqual(['business'])
+    expect(forged).toBe(0)
+  },
   // It took all that was locked for it, once, and nothing more.
   'peg/lying-side-chain': ({ forged, alarms }) => {
     expect(forged).toBe(1)

@@ -89,7 +89,13 @@ export function drawPegScenario(seed: string): PegScenario {
   // With fewer keys than make a quorum nobody need believe it.
   const keys = isLying ? VALIDATORS : quorum(VALIDATORS) - 1
   if (isLying || prng.split('impostor').chance(IMPOSTOR_PART)) {
-    steps.push({ atSeconds: seconds * 0.7, do: 'lie', chain: sides[0]!.name, keys })
+    steps.push({
+      atSeconds: seconds * 0.7,
+      do: 'lie',
+      chain: sides[0]!.name,
+      keys,
+      contradicts: false,
+    })
   }
   return {
     name: `peg seed ${seed}`,

@@ -45,6 +45,8 @@ export interface LieOptions {
   /** Of its validators, ascending by address. */
   readonly keys: readonly Account[]
   readonly thief: Account
+  /** In a second block at a height that main knows. */
+  readonly contradicts: boolean
 }
 
 const PAYLOAD = tupleOf(ADDRESS, ADDRESS, uint(256))
@@ -58,7 +60,7 @@ const NONCE = 1n
 
 /** Hands main a header and messages; @returns how many messages */
 export async function lie(
-  { main, side, others, keys, thief }: LieOptions,
+  { main, side, others, keys, thief, contradicts }: LieOptions,
   nodes: { readonly main: VellumNode; readonly side: VellumNode },
   { crypto, crc32 }: { readonly crypto: Secp256k1; readonly crc32: Crc32 },
 ): Promise<number> {
@@ -120,11 +122,13 @@ export async function lie(
     retainedBlocks: undefined,
   })
   const proofs = gatewayProofs(forged.stateAt(0).prove(AT.pegGateway, slots))
+  const known = ask(nodes.main, AT.qbftLightClient, LIGHT_CLIENT_CALLS.client.encodeCall([sideId]))
+  const { latestHeight } = decodeClient(known!)
   const head = nodes.side.chain.head()
   const header = sealed(
     {
       ...head.header,
-      number: head.header.number + 1,
+      number: contradicts ? latestHeight : head.header.number + 1,
       parentHash: head.hash,
       stateRoot: forged.head().header.stateRoot,
       parentBeaconBlockRoot: side.hash,
@@ -132,8 +136,6 @@ export async function lie(
     keys,
     crypto,
   )
-  const known = ask(nodes.main, AT.qbftLightClient, LIGHT_CLIENT_CALLS.client.encodeCall([sideId]))
-  const { latestHeight } = decodeClient(known!)
   const calls = messages.map((message, i) =>
     encodeDeliver(message, {
       height: header.number,

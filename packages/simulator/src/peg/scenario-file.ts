@@ -72,6 +72,7 @@ const PEG_ACTION_READERS: { readonly [Name in PegAction['do']]: Read<PegAction> 
     do: oneOf(['lie']),
     chain: text(),
     keys: withDefault(machinesMax, whole(1, machinesMax)),
+    contradicts: withDefault(false, flag),
   }),
 }
 

@@ -99,9 +99,14 @@ export type PegAction =
   | { readonly do: 'work' }
   /**
    * Somebody with so many keys of a side chain's validators seals a state in which all credit of main is
-   * theirs, and proves it to main.
+   * theirs, and proves it to main: in the next block, or in the last one that main knows (`contradicts`).
    */
-  | { readonly do: 'lie'; readonly chain: ChainName; readonly keys: number }
+  | {
+      readonly do: 'lie'
+      readonly chain: ChainName
+      readonly keys: number
+      readonly contradicts: boolean
+    }
 
 export const PEG_ACTIONS: readonly PegAction['do'][] = [
   'stop chain',

@@ -322,12 +322,12 @@ export async function runPegWorld(
         isResting = false
         return
       case 'lie':
-        return tellLie(action.chain, action.keys)
+        return tellLie(action)
     }
   }
 
   /** Whoever has keys of a side chain, on a node of main and one of the side chain. */
-  function tellLie(name: ChainName, keysMax: number): void {
+  function tellLie({ chain: name, keys: keysMax, contradicts }: PegAction & { do: 'lie' }): void {
     const [main, ...sides] = chains as [PegChain, ...PegChain[]]
     const side = homeOf(name).chain
     const nodes = { main: headNodeOf(main), side: headNodeOf(side) }
@@ -337,7 +337,7 @@ export async function runPegWorld(
     const [thief] = network.people as [Account]
     _lies += 1
     void lie(
-      { main, side, others, keys, thief },
+      { main, side, others, keys, thief, contradicts },
       { main: nodes.main, side: nodes.side },
       { crypto, crc32 },
     )
