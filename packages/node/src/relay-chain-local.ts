@@ -13,7 +13,7 @@ import type {
   RelayLog,
   RelayTrial,
 } from './relay-chain.ts'
-import { signCall } from './relay-transaction.ts'
+import { signCall } from './signed-call.ts'
 
 export interface LocalRelayChainOptions {
   readonly name: string

@@ -1,6 +1,7 @@
 /**
  * All that this process does between its chains: relays between main and each side chain, brings proofs of
- * contradictions to the light clients, and audits the credit at every block. Chains come and go.
+ * contradictions to the light clients, compares what these keep with our blocks, and audits the credit at
+ * every block. Chains come and go.
  */
 
 import { type Contradiction, type RecoverAuthor, signedContent } from '@vellum/consensus'
@@ -21,6 +22,7 @@ import { createRelayLink, type RelayLink, type RelayStep } from './relay.ts'
 import type { RelayChain } from './relay-chain.ts'
 import { createLocalRelayChain } from './relay-chain-local.ts'
 import { registerLinkMetrics } from './relay-metrics.ts'
+import { watchClient } from './relay-witness.ts'
 
 /** A chain of this process. */
 export interface HubChain {
@@ -105,7 +107,12 @@ export function startRelayHub(
       main.node.chain.onHead(() => check(side.name)),
       side.node.chain.onHead(() => check(side.name)),
       ...(mainChain && sideChain
-        ? [accuse(main, sideChain, log), accuse(side, mainChain, log)]
+        ? [
+            accuse(main, sideChain, log),
+            accuse(side, mainChain, log),
+            watchClient(main, side, sideChain, ports),
+            watchClient(side, main, mainChain, ports),
+          ]
         : []),
     ]
     pairings.set(side.name, {

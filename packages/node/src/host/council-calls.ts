@@ -2,7 +2,6 @@
 
 import { ADDRESSES, council, creditVault, pegGateway, qbftLightClient } from '@vellum/contracts'
 import { type Address, bytesToHex, type Hash, type Hex, hexToBytes, keccak256 } from '@vellum/evm'
-import { addressOfPublicKey, signTransaction } from '@vellum/ledger'
 import {
   type AbiFunction,
   ADDRESS,
@@ -15,9 +14,10 @@ import {
   uint,
 } from '@vellum/sidechain'
 import { NodeError } from '../error.ts'
+import type { Signer } from '../ports.ts'
+import { signCall } from '../signed-call.ts'
 import { systemClock } from './machine.ts'
 import type { RpcClient } from './rpc-client.ts'
-import { loadSystemCrypto } from './system.ts'
 
 /** A call that the council makes. */
 export interface CouncilCall {
@@ -97,17 +97,6 @@ function signaturesOf(calls: object): readonly string[] {
   )
 }
 
-/** A key that signs transactions. */
-export interface Wallet {
-  readonly address: Address
-  readonly privateKey: Uint8Array
-}
-
-export function walletOf(privateKey: Uint8Array): Wallet {
-  const { crypto } = loadSystemCrypto()
-  return { address: addressOfPublicKey(crypto.publicKey(privateKey)), privateKey }
-}
-
 /** Asks a contract at the head. */
 export async function ask<Args, Result>(
   chain: RpcClient,
@@ -141,16 +130,16 @@ const BLOCK_MS_MAX = 30_000
  */
 export async function govern(
   chain: RpcClient,
-  wallet: Wallet,
+  signer: Signer,
   calls: readonly CouncilCall[],
   print: (line: string) => void,
 ): Promise<Governed> {
   const { members, threshold, delay } = await councilOf(chain)
-  if (!members.includes(wallet.address)) {
+  if (!members.includes(signer.address)) {
     throw new NodeError(
       'NODE_RPC_REFUSED',
-      `${wallet.address} is no member of the council: ${members.join(', ')} are`,
-      { address: wallet.address },
+      `${signer.address} is no member of the council: ${members.join(', ')} are`,
+      { address: signer.address },
     )
   }
   const words = calls.map(({ target, data }): [Address, Uint8Array] => [target, data])
@@ -158,14 +147,14 @@ export async function govern(
   const proposal =
     found ?? (await ask(chain, ADDRESSES.council, COUNCIL_CALLS.proposalCount, []))[0]
   if (found === undefined) {
-    await send(chain, wallet, COUNCIL_CALLS.propose.encodeCall([words]))
-    print(`proposal ${proposal} of the council: made, and approved by ${wallet.address}`)
+    await send(chain, signer, COUNCIL_CALLS.propose.encodeCall([words]))
+    print(`proposal ${proposal} of the council: made, and approved by ${signer.address}`)
   } else if (
-    (await ask(chain, ADDRESSES.council, COUNCIL_CALLS.hasApproved, [found, wallet.address]))[0] ===
+    (await ask(chain, ADDRESSES.council, COUNCIL_CALLS.hasApproved, [found, signer.address]))[0] ===
     0
   ) {
-    await send(chain, wallet, COUNCIL_CALLS.approve.encodeCall([found]))
-    print(`proposal ${proposal} of the council: approved by ${wallet.address}`)
+    await send(chain, signer, COUNCIL_CALLS.approve.encodeCall([found]))
+    print(`proposal ${proposal} of the council: approved by ${signer.address}`)
   }
   const [approvals] = await ask(chain, ADDRESSES.council, COUNCIL_CALLS.approvalsOf, [proposal])
   if (approvals < threshold) return { state: 'waiting', proposal, missing: threshold - approvals }
@@ -174,7 +163,7 @@ export async function govern(
   if (delay > 0 && nowSeconds() < readyAt) {
     return { state: 'delayed', proposal, readyAt }
   }
-  await send(chain, wallet, COUNCIL_CALLS.execute.encodeCall([proposal, words]))
+  await send(chain, signer, COUNCIL_CALLS.execute.encodeCall([proposal, words]))
   print(`proposal ${proposal} of the council: executed`)
   return { state: 'executed', proposal }
 }
@@ -211,13 +200,12 @@ async function findProposal(chain: RpcClient, callsHash: Hash): Promise<number |
 }
 
 /** Sends a transaction to the council, and waits for its block. @throws NodeError NODE_RPC_REFUSED if it reverts */
-async function send(chain: RpcClient, wallet: Wallet, data: Uint8Array): Promise<void> {
-  const { crypto } = loadSystemCrypto()
-  const call = { from: wallet.address, to: ADDRESSES.council, data: bytesToHex(data) }
+async function send(chain: RpcClient, signer: Signer, data: Uint8Array): Promise<void> {
+  const call = { from: signer.address, to: ADDRESSES.council, data: bytesToHex(data) }
   const now = `0x${nowSeconds().toString(16)}`
   const [chainId, nonce, gasPrice, gas] = await Promise.all([
     chain.call<Hex>('eth_chainId'),
-    chain.call<Hex>('eth_getTransactionCount', wallet.address, 'pending'),
+    chain.call<Hex>('eth_getTransactionCount', signer.address, 'pending'),
     chain.call<Hex>('eth_gasPrice'),
     // In a block of now: the head of an idle chain is older than what the council waits for.
     chain
@@ -226,28 +214,20 @@ async function send(chain: RpcClient, wallet: Wallet, data: Uint8Array): Promise
         throw explained(error)
       }),
   ])
-  const signed = signTransaction(
+  const signed = signCall(
     {
-      type: 2,
       chainId: BigInt(chainId),
       nonce: BigInt(nonce),
-      maxPriorityFeePerGas: 0n,
-      maxFeePerGas: BigInt(gasPrice),
-      gasLimit: BigInt(Math.ceil(Number(gas) * GAS_MARGIN)),
       to: ADDRESSES.council,
-      value: 0n,
       data,
-      accessList: [],
-      maxFeePerBlobGas: 0n,
-      blobVersionedHashes: [],
-      authorizationList: [],
+      gas: BigInt(Math.ceil(Number(gas) * GAS_MARGIN)),
+      maxFeePerGas: BigInt(gasPrice),
     },
-    wallet.privateKey,
-    crypto,
+    signer,
   )
   const { status, transactionHash } = await chain.call<{ status: Hex; transactionHash: Hash }>(
     'eth_sendRawTransactionSync',
-    bytesToHex(signed.encoded),
+    bytesToHex(signed),
     BLOCK_MS_MAX,
   )
   if (status === '0x1') return

@@ -5,7 +5,7 @@ import type { EventLog } from '@vellum/sidechain'
 import type { CancelTimer, Clock, Signer, Timers } from '../ports.ts'
 import type { RelayCall, RelayChain, RelayHead, RelayLanding, RelayLog } from '../relay-chain.ts'
 import { LANDING_MS } from '../relay-chain-local.ts'
-import { signCall } from '../relay-transaction.ts'
+import { signCall } from '../signed-call.ts'
 import type { RpcClient } from './rpc-client.ts'
 
 export interface HttpRelayChainOptions {

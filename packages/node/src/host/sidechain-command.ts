@@ -12,6 +12,8 @@ import type { ConsensusStatus } from '@vellum/rpc'
 import { GATEWAY_CALLS, LIGHT_CLIENT_CALLS } from '@vellum/sidechain'
 import { DEV_ACCOUNTS } from '../dev-chain.ts'
 import { NodeError } from '../error.ts'
+import type { Signer } from '../ports.ts'
+import { signerOf } from '../sealing.ts'
 import { assertChainName } from './chain-folders.ts'
 import { readJsonFile } from './config-file.ts'
 import {
@@ -22,13 +24,12 @@ import {
   type Governed,
   govern,
   LOCKED_FOR,
-  type Wallet,
-  walletOf,
 } from './council-calls.ts'
 import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
 import { decryptKeystore } from './keystore.ts'
 import { createRpcClient, type RpcClient } from './rpc-client.ts'
 import { blockHash, makeSideGenesis } from './sidechain-genesis.ts'
+import { loadSystemCrypto } from './system.ts'
 
 /** Flags of all commands. */
 export interface NodesFlags {
@@ -250,7 +251,7 @@ export async function attachSidechains(
     if (found.calls.length === 0) print(`${name} is attached already`)
   }
   if (calls.length === 0) return
-  const governed = await govern(main, await walletFor(flags), calls, print)
+  const governed = await govern(main, await signerFor(flags), calls, print)
   if (!tellGoverned(governed, print)) return
   for (const { name, chainId } of attached) {
     const { clientStatus, channel } = await mainKnows(main, chainId)
@@ -372,7 +373,7 @@ export async function retireSidechain(
       calls.push({ target: ADDRESSES.qbftLightClient, data })
     }
     if (calls.length > 0) {
-      const governed = await govern(main, await walletFor(flags), calls, print)
+      const governed = await govern(main, await signerFor(flags), calls, print)
       if (!tellGoverned(governed, print)) return
       print(`main does not follow ${name} any more`)
     }
@@ -503,8 +504,9 @@ function tellGoverned(governed: Governed, print: Print): boolean {
   }
 }
 
-async function walletFor({ keystore, passwordFile, dev }: KeyFlags): Promise<Wallet> {
-  if (dev) return walletOf(hexToBytes(DEV_ACCOUNTS[0]!.privateKey))
+async function signerFor({ keystore, passwordFile, dev }: KeyFlags): Promise<Signer> {
+  const { crypto } = loadSystemCrypto()
+  if (dev) return signerOf(hexToBytes(DEV_ACCOUNTS[0]!.privateKey), crypto)
   if (keystore === undefined) {
     throw new NodeError(
       'NODE_CONFIG_INVALID',
@@ -517,7 +519,8 @@ async function walletFor({ keystore, passwordFile, dev }: KeyFlags): Promise<Wal
       : { kind: 'file', path: passwordFile }
   const password = await readPassword(source)
   try {
-    return walletOf(await decryptKeystore(readKeyFile(keystore), password, { acceptWeak: true }))
+    const key = await decryptKeystore(readKeyFile(keystore), password, { acceptWeak: true })
+    return signerOf(key, crypto)
   } finally {
     password.fill(0)
   }

@@ -1,4 +1,4 @@
-/** A transaction of the relayer: a call of a contract, signed by a key that only the signer holds. */
+/** A transaction that calls a contract, signed by a key that only the signer holds: of relayers and the council. */
 
 import type { Address } from '@vellum/evm'
 import { bytesToBigInt } from '@vellum/evm'
