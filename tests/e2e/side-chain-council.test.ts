@@ -92,6 +92,32 @@ describe('a side chain and a council of two, with a delay', () => {
     expect(listed.output).toMatch(/fishing .*followed by main, channel open/)
   }, 90_000)
 
+  it('is followed again after a guardian froze it, when the council trusts one of its blocks', async () => {
+    const provider = new JsonRpcProvider(node.url, undefined, {
+      pollingInterval: 100,
+      cacheTimeout: -1,
+    })
+    const client = new Contract(
+      ADDRESSES.qbftLightClient,
+      [
+        'function freezeClient(uint64)',
+        'function stateRoot(uint64,uint64) view returns (bytes32)',
+        'function latestHeight(uint64) view returns (uint64)',
+      ],
+      new Wallet(DEV_ACCOUNTS[1]!.privateKey, provider),
+    )
+    const nothing = await runCommand(
+      ...['sidechain', 'revive', 'fishing', ...keystoreOf('root'), '--rpc', node.url],
+    )
+    expect(nothing.output).toContain('nothing to revive')
+    await (await client.getFunction('freezeClient')(SIDE_CHAIN_ID, { gasPrice: 0n })).wait()
+    const latest = await client.getFunction('latestHeight')(SIDE_CHAIN_ID)
+    await expect(client.getFunction('stateRoot')(SIDE_CHAIN_ID, latest)).rejects.toThrow()
+    await decide(['revive', 'fishing', '--block', '0'], /main follows fishing again/)
+    expect(await client.getFunction('stateRoot')(SIDE_CHAIN_ID, 0)).toMatch(/^0x/)
+    provider.destroy()
+  }, 90_000)
+
   it('is not retired while credit is locked for it, unless that is insisted on', async () => {
     const provider = new JsonRpcProvider(node.url, undefined, {
       pollingInterval: 100,

@@ -54,6 +54,7 @@ const COUNCIL_CALLS = {
 export interface ClientGovernance {
   /** Chain id, hash of its genesis block, header to begin with, trusting period and clock drift in seconds. */
   readonly createClient: AbiFunction<[bigint, Hash, Uint8Array, number, number], []>
+  readonly reviveClient: AbiFunction<[bigint, Uint8Array], []>
   readonly closeClient: AbiFunction<[bigint], []>
 }
 
@@ -63,6 +64,7 @@ export const CLIENT_GOVERNANCE: ClientGovernance = {
     tupleOf(CHAIN, BYTES32, BYTES, NUMBER, NUMBER),
     NOTHING,
   ),
+  reviveClient: abiFunction('reviveClient', tupleOf(CHAIN, BYTES), NOTHING),
   closeClient: abiFunction('closeClient', tupleOf(CHAIN), NOTHING),
 }
 
@@ -258,6 +260,6 @@ const ERRORS: ReadonlyMap<string, string> = new Map(
     }),
 )
 
-function nowSeconds(): number {
+export function nowSeconds(): number {
   return Math.floor(systemClock.now() / 1_000)
 }

@@ -32,7 +32,13 @@ import { runNode } from './node-command.ts'
 import { MAIN_CHAIN } from './observation.ts'
 import { createProgress } from './progress.ts'
 import type { RelayFlags } from './relay-command.ts'
-import type { AttachFlags, CreateFlags, NodesFlags, RetireFlags } from './sidechain-command.ts'
+import type {
+  AttachFlags,
+  CreateFlags,
+  NodesFlags,
+  RetireFlags,
+  ReviveFlags,
+} from './sidechain-command.ts'
 import { printToken } from './token-command.ts'
 import { VERSION } from './version.ts'
 
@@ -254,7 +260,7 @@ program
 
 const sidechain = program
   .command('sidechain')
-  .description('side chains: create, attach to main, retire, try, list')
+  .description('side chains: create, attach to main, revive, retire, try, list')
 
 withSideChain(sidechain.command('create'))
   .description('begin a side chain of a main chain, and have it served by nodes that run')
@@ -295,6 +301,20 @@ withCouncil(withNodes(sidechain.command('retire')))
   .action(async (name: string, flags: RetireFlags) => {
     const { retireSidechain } = await import('./sidechain-command.ts')
     await retireSidechain(name, flags, print)
+  })
+
+withCouncil(withNodes(sidechain.command('revive')))
+  .description('have main follow a side chain again whose client is frozen: by the council')
+  .argument('<name>', 'as the first node serves it')
+  .option(
+    '--block <number>',
+    'that is to be trusted, the same for all members (default: the head)',
+    whole,
+  )
+  .option('--main', 'have the side chain follow main again: by the council of the side chain')
+  .action(async (name: string, flags: ReviveFlags) => {
+    const { reviveSidechain } = await import('./sidechain-command.ts')
+    await reviveSidechain(name, flags, print)
   })
 
 withNodes(sidechain.command('list'))

@@ -7,7 +7,15 @@
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { ADDRESSES } from '@vellum/contracts'
-import { type Address, bytesToHex, type Hash, type Hex, hexToBytes, keccak256 } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  type Hash,
+  type Hex,
+  hexToBytes,
+  keccak256,
+  ZERO_HASH,
+} from '@vellum/evm'
 import type { ConsensusStatus } from '@vellum/rpc'
 import { GATEWAY_CALLS, LIGHT_CLIENT_CALLS } from '@vellum/sidechain'
 import { DEV_ACCOUNTS } from '../dev-chain.ts'
@@ -24,6 +32,7 @@ import {
   type Governed,
   govern,
   LOCKED_FOR,
+  nowSeconds,
 } from './council-calls.ts'
 import { type PasswordSource, readKeyFile, readPassword } from './key-files.ts'
 import { decryptKeystore } from './keystore.ts'
@@ -67,6 +76,13 @@ export interface AttachFlags extends NodesFlags, KeyFlags {
   readonly clockDrift: number
 }
 
+export interface ReviveFlags extends NodesFlags, KeyFlags {
+  /** The side chain's client of main, in place of main's of the side chain. */
+  readonly main?: boolean
+  /** Which is to be trusted: the same for all members of the council. Default: the head. */
+  readonly block?: number
+}
+
 export interface RetireFlags extends NodesFlags, KeyFlags {
   readonly discard?: boolean
   readonly force?: boolean
@@ -87,12 +103,15 @@ interface ChainLine {
 
 const CLIENT_NONE = 0
 const CLIENT_ACTIVE = 1
+const CLIENT_CLOSED = 3
 const CHANNEL_OPEN = 1
 const CHANNEL_CLOSED = 3
 /** Milliseconds in which the validators of a new chain find one another. */
 const CONNECT_MS_MAX = 20_000
 const POLL_MS = 250
 /** Genesis files are sent in one request (rpc `bodyBytesMax`). */
+/** Open messages that are named one by one. */
+const OPEN_SHOWN_MAX = 10
 const GENESIS_BYTES_MAX = 1_000_000
 
 /** Makes a side chain and has it served. Main learns nothing of it. @returns its genesis */
@@ -381,8 +400,6 @@ export async function retireSidechain(
   await endEverywhere(name, flags.discard ?? false, nodes, print)
 }
 
-const CLIENT_CLOSED = 3
-
 /** What would be lost or stuck if the chain ended now, in words; empty if nothing. */
 async function whatIsLeft(
   main: RpcClient,
@@ -401,9 +418,86 @@ async function whatIsLeft(
     const [done] = await ask(chain, ADDRESSES.pegGateway, GATEWAY_CALLS.acknowledgedThrough, [
       other,
     ])
-    if (sent > done) lines.push(`on their way from ${from}: messages ${done + 1} to ${sent}`)
+    const open = await openMessages(chain, other, done + 1, sent)
+    if (open.length > 0) lines.push(`on their way from ${from}: messages ${open.join(', ')}`)
   }
   return lines
+}
+
+/** Some sequences of messages that are not acknowledged; the gateway's own count may stay behind. */
+async function openMessages(
+  chain: RpcClient,
+  destination: bigint,
+  from: number,
+  to: number,
+): Promise<readonly string[]> {
+  const open: string[] = []
+  for (let sequence = from; sequence <= to; sequence++) {
+    if (open.length === OPEN_SHOWN_MAX) return [...open, '…']
+    const [id] = await ask(chain, ADDRESSES.pegGateway, GATEWAY_CALLS.outboxOf, [
+      destination,
+      sequence,
+    ])
+    if (id !== ZERO_HASH) open.push(String(sequence))
+  }
+  return open
+}
+
+/** Has a client that is frozen, or was left too long, begin anew with the head of its chain. */
+export async function reviveSidechain(
+  name: string,
+  flags: ReviveFlags,
+  print: Print,
+): Promise<void> {
+  assertChainName(name)
+  const [main] = clientsOf(flags) as [RpcClient]
+  const side = main.at(name)
+  const [of, at, ofName, atName] = flags.main
+    ? [main, side, 'main', name]
+    : [side, main, name, 'main']
+  const chainId = BigInt(await of.call<Hex>('eth_chainId'))
+  const clientOf = async (): Promise<{ status: number; isExpired: boolean }> => {
+    const [[status, , trustingPeriod, , , , , trustedSince]] = await ask(
+      at,
+      ADDRESSES.qbftLightClient,
+      LIGHT_CLIENT_CALLS.client,
+      [chainId],
+    )
+    return { status, isExpired: nowSeconds() > trustedSince + trustingPeriod }
+  }
+  const { status, isExpired } = await clientOf()
+  if (status === CLIENT_NONE || status === CLIENT_CLOSED) {
+    throw new NodeError('NODE_CONFIG_INVALID', `${atName} does not follow ${ofName}`, { name })
+  }
+  if (status === CLIENT_ACTIVE && !isExpired) {
+    print(`${atName} follows ${ofName}: there is nothing to revive`)
+    return
+  }
+  const block: Hex =
+    flags.block === undefined
+      ? await of.call<Hex>('eth_blockNumber')
+      : `0x${flags.block.toString(16)}`
+  const hash = await blockHash(of, block)
+  print(`${atName} is to trust block ${Number(block)} of ${ofName} from now on: ${hash}`)
+  print('Ask other nodes for that block before you approve: of a fork one branch alone is right.')
+  print(`Every member of the council runs this with --block ${Number(block)}`)
+  const header = hexToBytes(await of.call<Hex>('debug_getRawHeader', block))
+  const call = {
+    target: ADDRESSES.qbftLightClient,
+    data: CLIENT_GOVERNANCE.reviveClient.encodeCall([chainId, header]),
+  }
+  const governed = await govern(at, await signerFor(flags), [call], print)
+  if (!tellGoverned(governed, print)) return
+  if ((await clientOf()).status !== CLIENT_ACTIVE) {
+    throw new NodeError(
+      'NODE_RPC_REFUSED',
+      `${atName} does not follow ${ofName} although it was executed`,
+      {
+        name,
+      },
+    )
+  }
+  print(`${atName} follows ${ofName} again`)
 }
 
 /** Prints the chains of nodes, and what main knows of them. */
