@@ -39,10 +39,10 @@ const REST_MS = 150
 const POLL_MS = 5
 const THROUGH_MS_MAX = 120_000
 /** A message is proven twice, in two blocks of two chains, by validators that share two processors. */
-const RATE_GOAL = 100
-const DELIVERED_MS_GOAL = 500
-const ACKNOWLEDGED_MS_GOAL = 1_000
-const TAIL_MS_GOAL = 2_000
+const RATE_GOAL = 200
+const DELIVERED_MS_GOAL = 150
+const ACKNOWLEDGED_MS_GOAL = 250
+const TAIL_MS_GOAL = 500
 
 const VAULT = new Interface(['function lock(uint64,address,uint256,uint64)'])
 const CREDIT = new Interface([
