@@ -36,6 +36,7 @@ import {
   type RelayChain,
   type RelayLink,
   type RelayStep,
+  recoverSeal,
   type Signer,
   signerOf,
   type VellumNode,
@@ -260,8 +261,7 @@ export async function openPegNodes(): Promise<PegNodes> {
           clock: time,
           timers: time,
           log,
-          recover: (hash, seal) =>
-            crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] as number),
+          recover: recoverSeal(crypto),
           onStep,
         },
       )

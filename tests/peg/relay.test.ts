@@ -1,5 +1,5 @@
 import { signerIn, signPrepare } from '@vellum/consensus'
-import { messageDomainOf, type RelayStep } from '@vellum/node'
+import { messageDomainOf, type RelayStep, recoverSeal } from '@vellum/node'
 import { createRpc } from '@vellum/rpc'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLatePegPort } from '../../packages/node/src/late-peg-port.ts'
@@ -94,6 +94,22 @@ describe('a relayer between two chains', () => {
     const { counts } = relayer.state().sides[1]
     expect(counts.landed).toBeLessThan(6)
     expect(counts.failed).toBe(0)
+    await expectAudited()
+    await relayer.stop()
+  })
+
+  test('what a retired chain had is reclaimed, and that is no fault', async () => {
+    const relayer = nodes.relayer()
+    relayer.start()
+    await lock(900n)
+    await until(isAllThrough)
+    await expectAudited()
+    await govern(nodes.main, [
+      ['pegGateway', 'closeChannel', [SIDE_ID]],
+      ['qbftLightClient', 'closeClient', [SIDE_ID]],
+      ['creditVault', 'reclaim', [SIDE_ID, USER.address, 900n]],
+    ])
+    expect(await locked()).toBe(0n)
     await expectAudited()
     await relayer.stop()
   })
@@ -228,7 +244,7 @@ describe('in a node', () => {
         timers: time,
         log: silent,
         metrics: createMetrics(),
-        recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64]!),
+        recover: recoverSeal(crypto),
       },
     )
     const statusOf = async (): Promise<bigint> =>
@@ -264,7 +280,7 @@ describe('in a node', () => {
         timers: time,
         log: silent,
         metrics,
-        recover: (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64]!),
+        recover: recoverSeal(crypto),
       },
     )
     await lock(700n)

@@ -74,4 +74,4 @@ export {
   type RelayHubPorts,
   startRelayHub,
 } from './relay-hub.ts'
-export { messageDomainOf, qbftSchemeOf, schemeOf, signerOf } from './sealing.ts'
+export { messageDomainOf, qbftSchemeOf, recoverSeal, schemeOf, signerOf } from './sealing.ts'

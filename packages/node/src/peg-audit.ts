@@ -76,6 +76,8 @@ async function audit(pair: AuditedPair, isDeep: boolean): Promise<PegAudit> {
   if (ofSide.client.status === 'none' || ofMain.client.status === 'none') {
     return refuse('main does not follow that chain, or that chain not this main')
   }
+  // What it had the council pays out (`CreditVault.reclaim`), which the side chain knows nothing of.
+  if (ofSide.client.status === 'closed') return refuse('main has retired that chain')
   if (ofMain.client.latestHeight > mainHeight) return refuse('main lags behind')
   if (ofSide.client.latestHeight > sideHeight) return refuse('the side chain lags behind')
   const [vault, totals, vaultBalance] = await Promise.all([

@@ -62,7 +62,7 @@ import type {
   Transport,
   VoteLog,
 } from './ports.ts'
-import { messageDomainOf } from './sealing.ts'
+import { messageDomainOf, recoverSeal } from './sealing.ts'
 import type { SenderSource } from './senders.ts'
 
 export interface Runner {
@@ -574,11 +574,12 @@ function turn(timers: Timers): Promise<void> {
 /** A signature is looked at once, in however many certificates it comes. */
 function rememberSigners(crypto: Secp256k1): Env['recover'] {
   const known: Cache<string, Address> = createCache(KNOWN_SIGNERS)
+  const recover = recoverSeal(crypto)
   return (hash, signature) => {
     const key = bytesToHex(hash) + bytesToHex(signature)
     const found = known.get(key)
     if (found !== undefined) return found
-    const signer = crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64] ?? 2)
+    const signer = recover(hash, signature)
     if (signer !== undefined) known.set(key, signer)
     return signer
   }

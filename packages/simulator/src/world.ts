@@ -6,10 +6,9 @@
  * adversaries stay), and the chain must go on, and every honest node with it.
  */
 
-import type { RecoverAuthor } from '@vellum/consensus'
 import type { Address } from '@vellum/evm'
 import { type Chain, type Crc32, decodeExtraData, type Secp256k1 } from '@vellum/ledger'
-import { signerOf } from '@vellum/node'
+import { recoverSeal, signerOf } from '@vellum/node'
 import { BEHAVIOURS } from './byzantine/catalogue.ts'
 import { type Checks, createChecks, type Violation } from './checks.ts'
 import { createIncidents } from './incidents.ts'
@@ -91,8 +90,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
     (scenario.byzantine.find(({ node }) => node === index)?.behaviours ?? []).map(
       (name) => BEHAVIOURS[name],
     )
-  const recover: RecoverAuthor = (hash, signature) =>
-    crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64]!)
+  const recover = recoverSeal(crypto)
   const everybody = nodes.map(({ address }) => address)
   const accomplices = scenario.byzantine.map(({ node }) => nodes[node]!.address)
   const nameOf = (address: Address): string => `n${everybody.indexOf(address)}`

@@ -71,7 +71,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
     progress: ports.progress,
     door: { open: (chain) => rpc.open(chain), close: (name) => rpc.close(name) },
   })
-  evictAccused(served)
+  const stopEvicting = evictAccused(served)
   try {
     metrics = await shared.observation.serve(config.metrics, log.child('metrics'))
     rpc = await serveRpc({
@@ -90,6 +90,7 @@ export async function runNode(ports: NodePorts): Promise<number> {
   const stopping = stopSignal()
   let relay: RelayHub | undefined
   const end = async (): Promise<void> => {
+    stopEvicting()
     await rpc.server.stop()
     await metrics?.stop()
     await relay?.stop()

@@ -112,6 +112,8 @@ const POLL_MS = 250
 /** Genesis files are sent in one request (rpc `bodyBytesMax`). */
 /** Open messages that are named one by one. */
 const OPEN_SHOWN_MAX = 10
+/** Messages that are looked at, each with a call. */
+const OPEN_SEARCHED_MAX = 4_096
 const GENESIS_BYTES_MAX = 1_000_000
 
 /** Makes a side chain and has it served. Main learns nothing of it. @returns its genesis */
@@ -433,7 +435,9 @@ async function openMessages(
 ): Promise<readonly string[]> {
   const open: string[] = []
   for (let sequence = from; sequence <= to; sequence++) {
-    if (open.length === OPEN_SHOWN_MAX) return [...open, '…']
+    // What was not looked at may be on its way as well.
+    const isEnough = open.length === OPEN_SHOWN_MAX || sequence - from === OPEN_SEARCHED_MAX
+    if (isEnough) return [...open, '…']
     const [id] = await ask(chain, ADDRESSES.pegGateway, GATEWAY_CALLS.outboxOf, [
       destination,
       sequence,

@@ -8,10 +8,10 @@
  * people rest, and every message must find its end.
  */
 
-import { faultsTolerated, type RecoverAuthor, recoveryIn } from '@vellum/consensus'
+import { faultsTolerated, recoveryIn } from '@vellum/consensus'
 import { type Address, hexToBytes } from '@vellum/evm'
 import { type Chain, decodeExtraData } from '@vellum/ledger'
-import { signerOf, type VellumNode } from '@vellum/node'
+import { recoverSeal, signerOf, type VellumNode } from '@vellum/node'
 import { type Board, carrier } from '../byzantine/carrier.ts'
 import { BEHAVIOURS } from '../byzantine/catalogue.ts'
 import type { Behaviour } from '../byzantine/interference.ts'
@@ -103,8 +103,7 @@ export async function runPegWorld(
   const network = await createPegGenesis(scenario, seed, { crypto, crc32, codes })
   const { chains } = network
   const everybody = network.machines.map(({ address }) => address)
-  const recover: RecoverAuthor = (hash, signature) =>
-    crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64]!)
+  const recover = recoverSeal(crypto)
   const clocks = everybody.map(() => createMachineClock(time))
   const boards = everybody.map((): Board => new Map())
   const places: Machine[][] = everybody.map(() => [])
