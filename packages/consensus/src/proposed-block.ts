@@ -3,14 +3,13 @@
 import { keccak256Hex } from '@vellum/evm'
 import {
   decodeExtraData,
-  decodeRlp,
+  decodeHeader,
   encodeExtraData,
   encodeHeader,
   encodeRlpList,
   type Header,
-  headerFromItems,
   isRefusal,
-  rlpList,
+  resealed,
   splitRlpList,
 } from '@vellum/ledger'
 import { ConsensusError } from './error.ts'
@@ -42,8 +41,7 @@ export function inRound(block: ProposedBlock, round: number): ProposedBlock {
 
 /** The header with the seals that decided it, in the order given. */
 export function withSeals(header: Header, seals: readonly Uint8Array[]): Header {
-  const extra = decodeExtraData(header.extraData)
-  return { ...header, extraData: encodeExtraData({ ...extra, seals }) }
+  return { ...header, extraData: resealed(header.extraData, seals) }
 }
 
 /** RLP of the whole block. */
@@ -61,6 +59,7 @@ export function decodeProposedBlock(bytes: Uint8Array): ProposedBlock {
   if (header === undefined || body.length < 2 || body.length > 3) {
     throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a block needs three or four items')
   }
-  const decoded = headerFromItems(rlpList(decodeRlp(header.slice()), 'header'))
-  return proposedBlock(decoded, encodeRlpList(body))
+  // A copy, as the bytes are a peer's buffer. What decodes has no other encoding, so they are hashed.
+  const encoded = header.slice()
+  return { header: decodeHeader(encoded), body: encodeRlpList(body), digest: keccak256Hex(encoded) }
 }

@@ -4,7 +4,7 @@
  * stricter where docs/protocol/qbft.md says so.
  */
 
-import type { Address } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import {
   type ConsensusFields,
   decodeExtraData,
@@ -81,7 +81,7 @@ export function createQbftScheme({ config, recover }: QbftSchemeOptions): QbftSc
     history.after(header.number - 1, ancestor)
 
   return {
-    hash: qbftHash,
+    hash: rememberLast(qbftHash),
     verify: (header, _parent, ancestor) => {
       const state = before(header, ancestor)
       const verdict = verifyFields(header, decodeExtraData(header.extraData), state)
@@ -116,6 +116,15 @@ export function proposalFields(proposal: {
       round,
       seals: [],
     }),
+  }
+}
+
+/** A block is looked for, executed, decided and kept by its name, mostly one after another. */
+function rememberLast(hash: SealScheme['hash']): SealScheme['hash'] {
+  let last: { readonly header: Header; readonly hash: Hash } | undefined
+  return (header) => {
+    if (last?.header !== header) last = { header, hash: hash(header) }
+    return last.hash
   }
 }
 

@@ -4,13 +4,15 @@ import { type Hash, hexToBytes } from '@vellum/evm'
 import { type Block, decodeHeader, encodeHeader, type Header } from './block.ts'
 import type { SealedHeader } from './chain.ts'
 import type { Write } from './key-value.ts'
-import { encodeRlp, encodeRlpList, splitRlpList } from './rlp.ts'
+import { encodeRlp, rlpHeadSize, rlpListPositions } from './rlp.ts'
 import type { SealScheme } from './seal.ts'
 import { heightKey, KIND, keyOf, type Store, writeHeight } from './store.ts'
 
 /** Bytes of a block's RLP. */
 export function blockSize(header: Header, body: Uint8Array): number {
-  return encodeRlpList([encodeHeader(header), ...splitRlpList(body)]).length
+  const items = rlpListPositions(body)
+  const size = encodeHeader(header).length + items.at(-1)! - items[0]!
+  return rlpHeadSize(size) + size
 }
 
 /** @throws LedgerError LEDGER_STORE_DAMAGED */

@@ -23,6 +23,7 @@ import {
   splitRlpList,
   writeRlpBytes,
 } from './rlp.ts'
+import { createRlpWriter } from './rlp-writer.ts'
 import {
   decodeBlockTransaction,
   decodeTransaction,
@@ -98,28 +99,14 @@ const HEADER_ITEMS_MAX = 21
  * @throws LedgerError LEDGER_HEADER_INVALID if a field of the tail stands after an absent one
  */
 export function encodeHeader(header: Header): Uint8Array {
-  return encodeRlp(headerItems(header))
+  return encodeHeaderWith(header, header.extraData)
 }
 
-/** Items of a header in order, for those that encode it with other extra data. */
-export function headerItems(header: Header): RlpItem[] {
-  const items: RlpItem[] = [
-    hexToBytes(header.parentHash),
-    hexToBytes(header.ommersHash),
-    hexToBytes(header.coinbase),
-    hexToBytes(header.stateRoot),
-    hexToBytes(header.transactionsRoot),
-    hexToBytes(header.receiptsRoot),
-    header.logsBloom,
-    rlpScalar(header.difficulty),
-    rlpScalar(header.number),
-    rlpScalar(header.gasLimit),
-    rlpScalar(header.gasUsed),
-    rlpScalar(header.timestamp),
-    header.extraData,
-    hexToBytes(header.mixHash),
-    header.nonce,
-  ]
+// Headers are encoded some ten times a block, for their hashes, seals and records.
+const headerWriter = createRlpWriter()
+
+/** The same with other extra data, as hashes and seals are made of it. */
+export function encodeHeaderWith(header: Header, extraData: Uint8Array): Uint8Array {
   const tail = [
     header.baseFeePerGas,
     header.withdrawalsRoot,
@@ -128,15 +115,34 @@ export function headerItems(header: Header): RlpItem[] {
     header.parentBeaconBlockRoot,
     header.requestsHash,
   ]
-  const present = tail.filter((value) => value !== undefined)
-  for (let i = 0; i < present.length; i++) {
-    const value = tail[i]
-    if (value === undefined) {
-      throw new LedgerError('LEDGER_HEADER_INVALID', 'a header field follows an absent one')
-    }
-    items.push(typeof value === 'bigint' ? rlpScalar(value) : hexToBytes(value))
+  const present = tail.findLastIndex((value) => value !== undefined) + 1
+  const absent = tail.indexOf(undefined)
+  if (absent !== -1 && absent < present) {
+    throw new LedgerError('LEDGER_HEADER_INVALID', 'a header field follows an absent one')
   }
-  return items
+  const end = headerWriter.size()
+  for (let i = present - 1; i >= 0; i--) {
+    const value = tail[i]!
+    if (typeof value === 'bigint') headerWriter.integer(value)
+    else headerWriter.hex(value)
+  }
+  headerWriter.string(header.nonce)
+  headerWriter.hex(header.mixHash)
+  headerWriter.string(extraData)
+  headerWriter.integer(header.timestamp)
+  headerWriter.integer(header.gasUsed)
+  headerWriter.integer(header.gasLimit)
+  headerWriter.integer(header.number)
+  headerWriter.integer(header.difficulty)
+  headerWriter.string(header.logsBloom)
+  headerWriter.hex(header.receiptsRoot)
+  headerWriter.hex(header.transactionsRoot)
+  headerWriter.hex(header.stateRoot)
+  headerWriter.hex(header.coinbase)
+  headerWriter.hex(header.ommersHash)
+  headerWriter.hex(header.parentHash)
+  headerWriter.closeList(end)
+  return headerWriter.take()
 }
 
 /** keccak256 of the header's RLP: its hash on a chain without QBFT seals. */

@@ -9,7 +9,7 @@
 
 import { type Address, bytesToHex, hexToBytes, NO_BYTES } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import { decodeRlp, encodeRlp, type RlpItem } from './rlp.ts'
+import { decodeRlp, encodeRlp, encodeRlpList, type RlpItem, rlpListPositions } from './rlp.ts'
 
 export interface ExtraData {
   /** At most 32 bytes of no meaning; in blocks of our chains exactly so many. */
@@ -41,6 +41,26 @@ export function encodeExtraData(extra: ExtraData): Uint8Array {
 /** The same with other vanity. @param vanity at most 32 bytes @throws as `decodeExtraData` */
 export function withVanity(bytes: Uint8Array, vanity: Uint8Array): Uint8Array {
   return encodeExtraData({ ...decodeExtraData(bytes), vanity })
+}
+
+/**
+ * The same with other seals, and in another round if one is given. The rest is taken over as it is,
+ * unread: that it is what extra data hold is for `decodeExtraData` to say.
+ * @throws LedgerError LEDGER_EXTRA_DATA_INVALID, or LEDGER_RLP_INVALID
+ */
+export function resealed(
+  bytes: Uint8Array,
+  seals: readonly Uint8Array[],
+  round?: number,
+): Uint8Array {
+  const at = rlpListPositions(bytes)
+  if (at.length !== 6) throw invalid('needs five items')
+  const [start, , , roundAt, sealsAt] = at as [number, number, number, number, number]
+  return encodeRlpList(
+    round === undefined
+      ? [bytes.subarray(start, sealsAt), encodeRlp(seals)]
+      : [bytes.subarray(start, roundAt), encodeRlp(roundBytes(round)), encodeRlp(seals)],
+  )
 }
 
 const ADD = Uint8Array.of(0xff)

@@ -11,7 +11,6 @@ export {
   encodeHeader,
   type Header,
   headerFromItems,
-  headerItems,
   keccakHeaderHash,
   ommersHash,
   receiptsRoot,
@@ -75,6 +74,7 @@ export {
   decodeExtraData,
   type ExtraData,
   encodeExtraData,
+  resealed,
   SEAL_SIZE,
   VANITY_SIZE,
 } from './extra-data.ts'

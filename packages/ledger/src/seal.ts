@@ -7,8 +7,8 @@
  */
 
 import { type Address, type Hash, keccak256, keccak256Hex } from '@vellum/evm'
-import { encodeHeader, type Header } from './block.ts'
-import { decodeExtraData, encodeExtraData } from './extra-data.ts'
+import { encodeHeader, encodeHeaderWith, type Header } from './block.ts'
+import { resealed } from './extra-data.ts'
 
 export type Verdict<Reason extends string = string> =
   | { readonly ok: true }
@@ -39,22 +39,15 @@ export interface SealScheme {
 export const QBFT_MIX_HASH: Hash =
   '0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365'
 
-/** The header as it is hashed: without seals, and in the given round. */
-export function withRound(header: Header, round: number): Header {
-  const extra = decodeExtraData(header.extraData)
-  return { ...header, extraData: encodeExtraData({ ...extra, round, seals: [] }) }
-}
-
 /** On-chain hash of a QBFT header: round 0 and no seals, so that all validators agree on it. */
 export function qbftHash(header: Header): Hash {
   if (header.number === 0) return keccak256Hex(encodeHeader(header))
-  return keccak256Hex(encodeHeader(withRound(header, 0)))
+  return keccak256Hex(encodeHeaderWith(header, resealed(header.extraData, [], 0)))
 }
 
 /** What a commit seal signs: the round is kept, the seals are not. */
 export function commitHash(header: Header): Uint8Array {
-  const extra = decodeExtraData(header.extraData)
-  return keccak256(encodeHeader({ ...header, extraData: encodeExtraData({ ...extra, seals: [] }) }))
+  return keccak256(encodeHeaderWith(header, resealed(header.extraData, [])))
 }
 
 /** A chain sealed by nobody we know: imported, hash of the plain header, no seal checked. */

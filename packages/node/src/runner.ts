@@ -34,7 +34,7 @@ import {
   type VoteRecord,
   withSeals,
 } from '@vellum/consensus'
-import { type Address, bytesToHex, type Hash } from '@vellum/evm'
+import { type Address, equalBytes, type Hash } from '@vellum/evm'
 import {
   type Block,
   type Cache,
@@ -185,6 +185,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   let isStarted = false
   let isRunning = false
   let running: Promise<void> = Promise.resolve()
+  /** Messages handled since the event loop had its last turn, as far as is known. */
+  let inARow = 0
   let unsubscribe: (() => void) | undefined
   let records = votes === undefined || votes.found === 'lost' ? [] : votes.found
   /** When the last block was begun: so that the first one after a pause comes at once. */
@@ -203,22 +205,46 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   function wake(): void {
     if (isRunning || !isStarted) return
     isRunning = true
-    running = run().catch((error: unknown) => {
-      isStarted = false
-      cancelTimers()
-      ports.onFailure(error)
-    })
+    inARow = 0
+    try {
+      // Most messages are done with at once: nothing is awaited, and no promise made, for them.
+      const work = handleAll()
+      if (work === undefined) isRunning = false
+      else running = run(work).catch(fail)
+    } catch (error) {
+      fail(error)
+    }
   }
 
-  async function run(): Promise<void> {
-    for (let inARow = 1; isStarted; inARow++) {
-      const next = mailbox.take()
-      if (next === undefined) break
-      const work = 'letter' in next ? open(next.letter) : handle(next.own)
-      if (work !== undefined) await work
-      if (inARow % LETTERS_IN_A_ROW === 0) await turn(timers)
+  async function run(first: Promise<void>): Promise<void> {
+    let work: Promise<void> | undefined = first
+    while (work !== undefined) {
+      await work
+      work = handleAll()
     }
     isRunning = false
+  }
+
+  /** Handles what waits, up to where something must be awaited: that; undefined if nothing is left. */
+  function handleAll(): Promise<void> | undefined {
+    while (isStarted) {
+      if (inARow >= LETTERS_IN_A_ROW) {
+        inARow = 0
+        return turn(timers)
+      }
+      const next = mailbox.take()
+      if (next === undefined) return undefined
+      inARow += 1
+      const work = 'letter' in next ? open(next.letter) : handle(next.own)
+      if (work !== undefined) return work
+    }
+    return undefined
+  }
+
+  function fail(error: unknown): void {
+    isStarted = false
+    cancelTimers()
+    ports.onFailure(error)
   }
 
   /** Somebody else's proof that a validator lies. What is none is a lie of its bearer. */
@@ -518,12 +544,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
         state = initialState(last - 2)
       }
       isRunning = true
-      running = beginHeight()
-        .then(run)
-        .catch((error: unknown) => {
-          isStarted = false
-          ports.onFailure(error)
-        })
+      running = run(beginHeight()).catch(fail)
     },
     stop: async () => {
       isStarted = false
@@ -571,16 +592,34 @@ function turn(timers: Timers): Promise<void> {
   return new Promise((resolve) => timers.after(0, resolve))
 }
 
-/** A signature is looked at once, in however many certificates it comes. */
+/**
+ * A signature is looked at once, in however many certificates it comes. Those with the same first
+ * bytes of s take each other's place: by chance almost never, and who makes them so gains nothing.
+ */
 function rememberSigners(crypto: Secp256k1): Env['recover'] {
-  const known: Cache<string, Address> = createCache(KNOWN_SIGNERS)
+  interface Known {
+    readonly hash: Uint8Array
+    readonly signature: Uint8Array
+    readonly signer: Address
+  }
+  const known: Cache<number, Known> = createCache(KNOWN_SIGNERS)
   const recover = recoverSeal(crypto)
   return (hash, signature) => {
-    const key = bytesToHex(hash) + bytesToHex(signature)
-    const found = known.get(key)
-    if (found !== undefined) return found
+    const name =
+      (signature[33]! << 24) | (signature[34]! << 16) | (signature[35]! << 8) | signature[36]!
+    const found = known.get(name)
+    if (
+      found !== undefined &&
+      equalBytes(found.signature, signature) &&
+      equalBytes(found.hash, hash)
+    ) {
+      return found.signer
+    }
     const signer = recover(hash, signature)
-    if (signer !== undefined) known.set(key, signer)
+    // Copies: these are views of a peer's buffer.
+    if (signer !== undefined) {
+      known.set(name, { hash: hash.slice(), signature: signature.slice(), signer })
+    }
     return signer
   }
 }

@@ -133,6 +133,8 @@ export function createChecks(options: ChecksOptions): Checks {
   const heads = new Map<Address, { readonly height: number; readonly hash: Hash }>()
   let frames = new Map<string, Message | undefined>()
   let olderFrames = new Map<string, Message | undefined>()
+  /** Of the frame that left last: it leaves for everybody, one after another. */
+  let lastFrame: Pick<WireMessage, 'from' | 'bytes'> | undefined
   let height = 0
   let roundsLost = 0
   let carriedOver = 0
@@ -319,6 +321,8 @@ export function createChecks(options: ChecksOptions): Checks {
     },
     onWire: ({ from, channel, bytes }) => {
       if (channel !== 'consensus') return
+      if (lastFrame?.bytes === bytes && lastFrame.from === from) return
+      lastFrame = { from, bytes }
       const message = messageOf(bytes)
       if (message !== undefined) onMessage(message, from)
     },

@@ -101,6 +101,8 @@ interface Member {
 
 /** One direction of a pair. */
 interface Link {
+  readonly from: Address
+  readonly to: Address
   isCut: boolean
   /** By channel: when the last message on its way arrives, and how many are on their way. */
   readonly lanes: Map<Channel, { lastArrival: number; queued: number }>
@@ -117,8 +119,10 @@ interface Connection {
 
 export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetwork {
   const members = new Map<Address, Member>()
-  const links = new Map<string, Link>()
-  const connections = new Map<string, Connection>()
+  const links = createPairs((from, to): Link => ({ from, to, isCut: false, lanes: new Map() }))
+  const connections = createPairs(
+    (a, b): Connection => ({ ends: [a, b], isUp: false, epoch: 0, isDialling: false }),
+  )
   const wireListeners = new Set<(message: WireMessage) => void>()
   const penaltyListeners = new Set<(penalty: Penalty) => void>()
   const counts = { sent: 0, delivered: 0, lost: 0 }
@@ -126,26 +130,9 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
   const dials = prng.split('dials')
   let conditions = CALM
 
-  function link(from: Address, to: Address): Link {
-    const name = from + to
-    let found = links.get(name)
-    if (found === undefined) {
-      found = { isCut: false, lanes: new Map() }
-      links.set(name, found)
-    }
-    return found
-  }
-
-  function connection(a: Address, b: Address): Connection {
-    const ends: [Address, Address] = a < b ? [a, b] : [b, a]
-    const name = ends[0] + ends[1]
-    let found = connections.get(name)
-    if (found === undefined) {
-      found = { ends, isUp: false, epoch: 0, isDialling: false }
-      connections.set(name, found)
-    }
-    return found
-  }
+  const link = links.of
+  const connection = (a: Address, b: Address): Connection =>
+    a < b ? connections.of(a, b) : connections.of(b, a)
 
   function isPresent(member: Member | undefined): member is Member {
     return member?.handlers !== undefined && member.program.isAlive
@@ -186,9 +173,8 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
     if (!pair.isUp) return
     pair.isUp = false
     pair.epoch += 1
-    for (const [from, to] of [pair.ends, [pair.ends[1], pair.ends[0]] as const]) {
-      links.get(from + to)?.lanes.clear()
-    }
+    const [a, b] = pair.ends
+    for (const way of [link(a, b), link(b, a)]) way.lanes.clear()
     tellEnds(pair, 'down')
   }
 
@@ -401,9 +387,7 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
     },
     mend,
     mendAll: () => {
-      for (const name of links.keys()) {
-        mend(name.slice(0, 42) as Address, name.slice(42) as Address)
-      }
+      for (const { from, to } of links.all) mend(from, to)
     },
     isCut: (from, to) => link(from, to).isCut,
     forgive: () => {
@@ -411,10 +395,37 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
         member.faults.clear()
         member.bannedUntil.clear()
       }
-      for (const pair of connections.values()) dial(pair)
+      for (const pair of connections.all) dial(pair)
     },
     onWire: (listener) => void wireListeners.add(listener),
     onPenalty: (listener) => void penaltyListeners.add(listener),
     counts,
+  }
+}
+
+/** What there is one of for each ordered pair of nodes, made when it is asked for. */
+function createPairs<T>(make: (from: Address, to: Address) => T): {
+  of(from: Address, to: Address): T
+  /** In the order of their making. */
+  readonly all: readonly T[]
+} {
+  const byEnds = new Map<Address, Map<Address, T>>()
+  const all: T[] = []
+  return {
+    of: (from, to) => {
+      let row = byEnds.get(from)
+      if (row === undefined) {
+        row = new Map()
+        byEnds.set(from, row)
+      }
+      let found = row.get(to)
+      if (found === undefined) {
+        found = make(from, to)
+        row.set(to, found)
+        all.push(found)
+      }
+      return found
+    },
+    all,
   }
 }

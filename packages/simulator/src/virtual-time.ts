@@ -14,12 +14,10 @@ export interface VirtualTime {
   /** Runs once at that time, or now if it has passed: as an event of its own in any case. */
   at(time: number, run: () => void): CancelTimer
   after(ms: number, run: () => void): CancelTimer
-  /** Time of the next event. */
-  nextAt(): number | undefined
   /** Goes to the next event and runs it. @returns false if there is none */
   step(): boolean
-  /** Goes forward to a time before which nothing is left to happen. */
-  skipTo(time: number): void
+  /** The same, but not beyond a time: to that one it goes if nothing is left to happen before it. */
+  stepUntil(end: number): boolean
   /** Events that wait. */
   readonly size: number
 }
@@ -96,25 +94,27 @@ export function createVirtualTime(): VirtualTime {
     return heap[0]
   }
 
+  function step(): boolean {
+    const scheduled = next()
+    if (scheduled === undefined) return false
+    pop()
+    now = scheduled.at
+    const run = scheduled.run!
+    scheduled.run = undefined
+    run()
+    return true
+  }
+
   return {
     now: () => now,
     at: schedule,
     after: (ms, run) => schedule(now + ms, run),
-    nextAt: () => next()?.at,
-    step: () => {
-      const scheduled = next()
-      if (scheduled === undefined) return false
-      pop()
-      now = scheduled.at
-      const run = scheduled.run!
-      scheduled.run = undefined
-      run()
-      return true
-    },
-    skipTo: (time) => {
+    step,
+    stepUntil: (end) => {
       const first = next()
-      if (first !== undefined && first.at < time) throw new Error('events would be skipped')
-      now = Math.max(now, time)
+      if (first !== undefined && first.at <= end) return step()
+      now = Math.max(now, end)
+      return false
     },
     get size() {
       return heap.length - cancelled

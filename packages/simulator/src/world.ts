@@ -26,8 +26,11 @@ export interface WorldPorts {
   /** The scheme for this world: `createCheapCrypto()`, or the real one. */
   readonly crypto: Secp256k1
   readonly crc32: Crc32
-  /** Resolves when no promise has anything left to do: one turn of the event loop. */
-  readonly settle: () => Promise<void>
+  /**
+   * Calls `step` again and again until it answers false. Whenever it is called but the first time, no
+   * promise has anything left to do. Rejects with what it throws.
+   */
+  readonly drive: (step: () => boolean) => Promise<void>
   /** Gets the lines of the transcript. */
   readonly read?: ((line: string) => void) | undefined
 }
@@ -79,7 +82,7 @@ const TIMEOUT_MAX_MS = 60_000
 const PERIODS_EACH = 10
 
 export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts): World {
-  const { crypto, crc32, settle } = ports
+  const { crypto, crc32, drive } = ports
   const prng = createPrng(seed)
   const time = createVirtualTime()
   const transcript = createTranscript(time, ports.read)
@@ -93,11 +96,13 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   const recover = recoverSeal(crypto)
   const everybody = nodes.map(({ address }) => address)
   const accomplices = scenario.byzantine.map(({ node }) => nodes[node]!.address)
-  const nameOf = (address: Address): string => `n${everybody.indexOf(address)}`
+  const honestOnes = new Set(everybody.filter((each) => !accomplices.includes(each)))
+  const places = new Map(everybody.map((address, index) => [address, index]))
+  const nameOf = (address: Address): string => `n${places.get(address)}`
   const checks: Checks = createChecks({
     validators: nodes.slice(0, scenario.validators).map(({ address }) => address),
     epochLength: scenario.epochLength,
-    isHonest: (node) => everybody.includes(node) && !accomplices.includes(node),
+    isHonest: (node) => honestOnes.has(node),
     recover,
     now: time.now,
     nameOf,
@@ -107,7 +112,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
   let transactions = 0
 
   network.onWire((wire) => {
-    transcript.mark(everybody.indexOf(wire.from), everybody.indexOf(wire.to), wire.bytes.length)
+    transcript.mark(places.get(wire.from)!, places.get(wire.to)!, wire.bytes.length)
     checks.onWire(wire)
   })
   network.onPenalty((penalty) => {
@@ -183,17 +188,8 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
     })
   }
 
-  async function runUntil(end: number, isDone: () => boolean): Promise<void> {
-    while (!isDone()) {
-      const next = time.nextAt()
-      if (next === undefined || next > end) {
-        time.skipTo(end)
-        return
-      }
-      time.step()
-      await settle()
-    }
-  }
+  const runUntil = (end: number, isDone: () => boolean): Promise<void> =>
+    drive(() => !isDone() && time.stepUntil(end))
 
   async function run(): Promise<Outcome> {
     network.setConditions(scenario.network)

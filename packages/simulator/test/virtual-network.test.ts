@@ -33,13 +33,8 @@ function createStage(seed = 'network'): Stage {
   const network = createVirtualNetwork(time, createPrng(seed))
   async function pass(ms: number): Promise<void> {
     const until = time.now() + ms
-    for (;;) {
-      await new Promise(setImmediate)
-      const next = time.nextAt()
-      if (next === undefined || next > until) break
-      time.step()
-    }
-    time.skipTo(until)
+    do await new Promise(setImmediate)
+    while (time.stepUntil(until))
   }
   return {
     time,

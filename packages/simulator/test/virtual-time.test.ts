@@ -37,13 +37,18 @@ describe('virtual time', () => {
     expect(time.now()).toBe(EPOCH_MS)
   })
 
-  test('does not skip over events', () => {
+  test('goes to a time event by event, and not beyond it', () => {
     const time = createVirtualTime()
-    time.after(5, () => {})
-    expect(() => time.skipTo(EPOCH_MS + 6)).toThrow()
-    time.step()
-    time.skipTo(EPOCH_MS + 6)
+    const seen: number[] = []
+    for (const ms of [5, 6, 7]) time.after(ms, () => seen.push(ms))
+    expect(time.stepUntil(EPOCH_MS + 6)).toBe(true)
+    expect(time.now()).toBe(EPOCH_MS + 5)
+    expect(time.stepUntil(EPOCH_MS + 6)).toBe(true)
+    expect(time.stepUntil(EPOCH_MS + 6)).toBe(false)
     expect(time.now()).toBe(EPOCH_MS + 6)
+    expect(time.stepUntil(EPOCH_MS + 6.5)).toBe(false)
+    expect(time.now()).toBe(EPOCH_MS + 6.5)
+    expect(seen).toEqual([5, 6])
   })
 })
 

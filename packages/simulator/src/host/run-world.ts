@@ -15,7 +15,7 @@ export function runWorld(
   read?: (line: string) => void,
 ): Promise<Outcome> {
   const crypto = scenario.crypto === 'cheap' ? createCheapCrypto() : loadSystemCrypto().crypto
-  return createWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read }).run()
+  return createWorld(scenario, seed, { crypto, crc32, drive, read }).run()
 }
 
 /**
@@ -28,24 +28,34 @@ export function runPeg(
   { read, codes }: Pick<PegWorldPorts, 'read' | 'codes'> = {},
 ): Promise<PegOutcome> {
   const { crypto } = loadSystemCrypto()
-  return runPegWorld(scenario, seed, { crypto, crc32, settle: createSettle(), read, codes })
+  return runPegWorld(scenario, seed, { crypto, crc32, drive, read, codes })
 }
 
 /** After so many events the program around the world gets a turn. */
 const EVENTS_IN_A_ROW = 512
+const SETTLED = Promise.resolve()
 
 /**
  * Nothing in a world is on its way but promises. Node runs the queue of `nextTick` when it has run
  * out of them, which costs less than a turn of the event loop.
  */
-function createSettle(): () => Promise<void> {
+function drive(step: () => boolean): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
   let events = 0
-  return () => {
+
+  function next(): void {
+    try {
+      if (!step()) return resolve()
+    } catch (error) {
+      return reject(error)
+    }
     events += 1
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (events % EVENTS_IN_A_ROW === 0) setImmediate(resolve)
-    // Out of a promise: where the stack was entered by an event, ticks would come before promises.
-    else queueMicrotask(() => process.nextTick(resolve))
-    return promise
+    // Out of a promise: ticks that were asked for by a tick, or an event, would come before promises.
+    if (events % EVENTS_IN_A_ROW === 0) setImmediate(next)
+    else void SETTLED.then(nextTick)
   }
+
+  const nextTick = (): void => process.nextTick(next)
+  next()
+  return promise
 }

@@ -95,7 +95,7 @@ export interface PegWorldPorts extends WorldPorts {
 export async function runPegWorld(
   scenario: PegScenario,
   seed: string,
-  { crypto, crc32, settle, read, codes }: PegWorldPorts,
+  { crypto, crc32, drive, read, codes }: PegWorldPorts,
 ): Promise<PegOutcome> {
   const prng = createPrng(seed)
   const time = createVirtualTime()
@@ -366,18 +366,11 @@ export async function runPegWorld(
     })
   }
 
-  async function runUntil(end: number, isDone: () => boolean): Promise<void> {
-    while (!isDone()) {
-      const next = time.nextAt()
-      if (next === undefined || next > end) {
-        time.skipTo(end)
-        return
-      }
-      time.step()
-      await settle()
+  const runUntil = (end: number, isDone: () => boolean): Promise<void> =>
+    drive(() => {
       if (mistake !== undefined) throw mistake
-    }
-  }
+      return !isDone() && time.stepUntil(end)
+    })
 
   const violations = (): PegViolation[] => [
     ...pegChecks.violations,
