@@ -45,5 +45,6 @@ export {
   type RecoverPublicKey,
 } from './precompiles/index.ts'
 export type { FrameEnd, FrameStart, FrameType, Step, Tracer } from './tracer.ts'
+export { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 export { type Access, type Checkpoint, createWorld, type World } from './world.ts'
 export type { AccountChange, AccountRecord, WorldChanges, WorldReader } from './world-reader.ts'

@@ -3,23 +3,22 @@
 export const LIMITS = {
   /** Accounts kept decoded, in each of two generations. About 300 bytes each. */
   cachedAccounts: 100_000,
-  /** Storage slots kept decoded, in each of two generations. About 250 bytes each. */
-  cachedSlots: 200_000,
   /** Contract codes kept, in each of two generations. At most 24 KiB each. */
   cachedCodes: 1_000,
-  /** Storage tries whose upper nodes stay decoded, in each of two generations. */
-  cachedStorageTries: 256,
+  /** Storage tries of the head that are open at once, beyond which all are closed. */
+  openStorageTries: 16_384,
   /** States behind the head whose tries stay open, in each of two generations. */
   cachedHistoricStates: 4,
   /** Changes of accounts and slots that gather in memory before new trie nodes are written. */
   flushChanges: 30_000,
   /** Blocks after which they are written at the latest: bounds what is applied again after a crash. */
   flushBlocks: 256,
-  /**
-   * Records of trie nodes in memory beyond which the lower ones are dropped. About 2,000 bytes each,
-   * with their leaves.
-   */
-  loadedTrieNodes: 120_000,
+  /** Bytes of the head's trie nodes in memory beyond which the lower ones are dropped at a flush. */
+  trieHeapBytes: 201_326_592,
+  /** The same at any time: what a block touches comes on top, and all of it is at most 1 GiB. */
+  trieHeapBytesMax: 268_435_456,
+  /** Records of trie nodes that states behind the head may hold. About 2,000 bytes each. */
+  historicTrieNodes: 20_000,
   /** Nibbles from the root down to which trie nodes stay decoded even then. */
   loadedTrieDepth: 4,
   /** Blocks kept decoded with their receipts, in each of two generations. */

@@ -35,6 +35,8 @@ export type LedgerErrorCode =
   | 'LEDGER_EXTRA_DATA_INVALID'
   /** A program pays for more memory than the machine can address; no block of Osaka can. */
   | 'LEDGER_MEMORY_LIMIT'
+  /** The nodes that one block touches do not fit a gibibyte. */
+  | 'LEDGER_TRIE_MEMORY'
   | 'LEDGER_HEADER_INVALID'
   | 'LEDGER_BLOCK_INVALID'
   /** A genesis file that cannot be used; `details.path` names the place. */
@@ -98,16 +100,17 @@ export class LedgerError extends Error {
   }
 }
 
-const DAMAGE: ReadonlySet<LedgerErrorCode> = new Set([
+const OURS: ReadonlySet<LedgerErrorCode> = new Set([
   'LEDGER_STORE_DAMAGED',
   'LEDGER_TRIE_NODE_MISSING',
   'LEDGER_TRIE_NODE_INVALID',
+  'LEDGER_TRIE_MEMORY',
 ] as const)
 
 /**
- * True for an error that says no to its input. False for all others, and for damage of our own disk,
- * which is nobody's input: it must stop the node and not be taken for a refusal.
+ * True for an error that says no to its input. False for all others, and for damage of our own disk
+ * or want of memory, which is nobody's input: it must stop the node and not be taken for a refusal.
  */
 export function isRefusal(error: unknown): error is LedgerError {
-  return error instanceof LedgerError && !DAMAGE.has(error.code)
+  return error instanceof LedgerError && !OURS.has(error.code)
 }

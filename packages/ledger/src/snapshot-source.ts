@@ -1,6 +1,14 @@
 /** A state as it is served to nodes that follow by snapshot: ranges of its tries, by hashed keys. */
 
-import { type Address, bytesToHex, equalBytes, type Hash, hexToBytes, keccak256 } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  equalBytes,
+  type Hash,
+  hexToBytes,
+  keccak256,
+  NO_BYTES,
+} from '@vellum/evm'
 import { decodeAccount } from './account.ts'
 import { LedgerError } from './error.ts'
 import { readDiff, readFlush } from './state.ts'
@@ -33,7 +41,8 @@ export function* openSnapshot(
   height: number,
   root: Hash,
 ): Generator<void, SnapshotSource, void> {
-  const nodes = (owner: Uint8Array) => storedNodes(store, owner)
+  const nodes = (holder: { readonly owner: Uint8Array } | undefined) =>
+    storedNodes(store, holder?.owner ?? NO_BYTES)
   const owners = new Map<string, Address>()
   let tries = storedTries(nodes, root)
   if (readFlush(store, height)?.root !== root) {
@@ -60,7 +69,7 @@ export function* openSnapshot(
     if (account.storageRoot === EMPTY_ROOT) return undefined
     const address = owners.get(bytesToHex(owner))
     return address === undefined
-      ? openTrie(account.storageRoot, nodes(owner))
+      ? openTrie(account.storageRoot, nodes({ owner }))
       : tries.storageTrie({ ...account, address, owner })
   }
 

@@ -1,20 +1,11 @@
 /** The tries of a state: where their nodes lie on disk, and what a block's changes make of them. */
 
-import { type AccountChange, type Address, type Hash, hashHexInto, NO_BYTES } from '@vellum/evm'
+import { type AccountChange, type Address, type Hash, hashHexInto } from '@vellum/evm'
 import { type Account, encodeAccount } from './account.ts'
 import type { Write } from './key-value.ts'
 import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 import { CRC_BYTES, KIND, readHeight, type Store, writeHeight } from './store.ts'
-import {
-  EMPTY_ROOT,
-  type NewNode,
-  type NodeSource,
-  openTrie,
-  type ReplacedNode,
-  type Trie,
-  type TrieUpdate,
-  updateTrie,
-} from './trie.ts'
+import { EMPTY_ROOT, type NewNode, type NodeSource, type TrieUpdate } from './trie.ts'
 
 export interface StoredAccount extends Account {
   readonly address: Address
@@ -22,47 +13,43 @@ export interface StoredAccount extends Account {
   readonly owner: Uint8Array
 }
 
-/** A state that changes can be applied to. */
-export interface TrieState {
-  readonly trie: Trie
+/** Whose storage it is. */
+export type Holder = Pick<StoredAccount, 'address' | 'owner'>
+
+/** A state that changes can be applied to, in whichever tries it lies. */
+export interface TrieState<T extends { readonly root: Hash }> {
+  readonly trie: T
   account(address: Address): StoredAccount | undefined
-  storageTrie(holder: StoredAccount): Trie
-  /** Nodes of an account's storage trie; of the account trie without owner. */
-  nodes(owner: Uint8Array): NodeSource
+  storageTrie(holder: StoredAccount): T
+  /** The trie of an account without storage. */
+  emptyTrie(holder: Holder): T
+  /** A trie after updates. Nothing is altered. */
+  update(trie: T, updates: readonly TrieUpdate[]): T
+  /** The same for storage slots: 0n deletes. */
+  updateSlots(trie: T, slots: ReadonlyMap<Hash, bigint>): T
 }
 
 /** The tries after some changes, and the accounts that they moved. Nothing was altered. */
-export interface AppliedChanges {
-  readonly trie: Trie
+export interface AppliedChanges<T> {
+  readonly trie: T
   readonly accounts: ReadonlyMap<Address, StoredAccount | undefined>
   /** Tries of accounts whose storage changed. */
-  readonly storageTries: ReadonlyMap<Address, Trie>
-  readonly slots: readonly ChangedSlot[]
-  /** True if the former storage of an account went as a whole. */
-  readonly isStorageCleared: boolean
-  /** Stored nodes that this version does not refer to. */
-  readonly replaced: readonly ReplacedNodes[]
+  readonly storageTries: ReadonlyMap<Address, T>
+  /** Former storage tries that went as a whole. */
+  readonly cleared: readonly T[]
+  /** Accounts and slots that were changed. */
+  readonly count: number
 }
 
-export interface ReplacedNodes {
-  /** Whose storage trie they are of; no bytes for the account trie. */
-  readonly owner: Uint8Array
-  readonly nodes: readonly ReplacedNode[]
-}
-
-export interface ChangedSlot {
-  /** Address and slot, as the cache names it. */
-  readonly name: string
-  readonly value: bigint
-}
-
-export function applyChanges(before: TrieState, changes: readonly AccountChange[]): AppliedChanges {
+export function applyChanges<T extends { readonly root: Hash }>(
+  before: TrieState<T>,
+  changes: readonly AccountChange[],
+): AppliedChanges<T> {
   const accounts = new Map<Address, StoredAccount | undefined>()
-  const storageTries = new Map<Address, Trie>()
-  const slots: ChangedSlot[] = []
-  let isStorageCleared = false
-  const replaced: ReplacedNodes[] = []
+  const storageTries = new Map<Address, T>()
+  const cleared: T[] = []
   const updates: TrieUpdate[] = []
+  let count = changes.length
 
   for (const change of changes) {
     const { address } = change
@@ -74,28 +61,20 @@ export function applyChanges(before: TrieState, changes: readonly AccountChange[
         : before.storageTrie(former)
 
     if (storage !== undefined && (change.storageCleared || change.account === undefined)) {
-      isStorageCleared = true
+      cleared.push(storage)
       storage = undefined
     }
     if (change.account !== undefined && change.slots.size > 0) {
-      const slotUpdates: TrieUpdate[] = []
-      for (const [slot, value] of change.slots) {
-        slotUpdates.push({ key: placeOf(slot), value: encodeSlot(value) })
-        slots.push({ name: address + slot, value })
-      }
-      const updated = updateTrie(storage ?? openTrie(EMPTY_ROOT, before.nodes(owner)), slotUpdates)
-      replaced.push({ owner, nodes: updated.replaced })
-      storage = updated.trie
+      storage = before.updateSlots(storage ?? before.emptyTrie({ address, owner }), change.slots)
       storageTries.set(address, storage)
+      count += change.slots.size
     }
     const storageRoot = storage?.root ?? EMPTY_ROOT
     const after = change.account && { ...change.account, storageRoot, address, owner }
     updates.push({ key: owner, value: after && encodeAccount(after) })
     accounts.set(address, after)
   }
-  const updated = updateTrie(before.trie, updates)
-  replaced.push({ owner: NO_BYTES, nodes: updated.replaced })
-  return { trie: updated.trie, accounts, storageTries, slots, isStorageCleared, replaced }
+  return { trie: before.update(before.trie, updates), accounts, storageTries, cleared, count }
 }
 
 /** Where a slot or an account is in its trie: keccak256 of its key. 32 new bytes. */
@@ -108,7 +87,7 @@ export function placeOf(key: Hash | Address): Uint8Array {
 const writer: RlpWriter = createRlpWriter()
 
 /** A slot's leaf; undefined for none. */
-function encodeSlot(value: bigint): Uint8Array | undefined {
+export function encodeSlot(value: bigint): Uint8Array | undefined {
   if (value === 0n) return undefined
   writer.integer(value)
   return writer.take()

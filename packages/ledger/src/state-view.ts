@@ -11,8 +11,23 @@ import {
 import { type Account, decodeAccount } from './account.ts'
 import { decodeRlp, rlpBytes } from './rlp.ts'
 import type { StateDiff } from './state-diff.ts'
-import { applyChanges, placeOf, type StoredAccount, type TrieState } from './state-trie.ts'
-import { EMPTY_ROOT, getTrie, type NodeSource, openTrie, proveTrie, type Trie } from './trie.ts'
+import {
+  applyChanges,
+  encodeSlot,
+  type Holder,
+  placeOf,
+  type StoredAccount,
+  type TrieState,
+} from './state-trie.ts'
+import {
+  EMPTY_ROOT,
+  getTrie,
+  type NodeSource,
+  openTrie,
+  proveTrie,
+  type Trie,
+  updateTrie,
+} from './trie.ts'
 
 /** EIP-1186: an account and some of its slots with the trie nodes that prove them. */
 export interface StateProof {
@@ -59,8 +74,19 @@ export interface StoredReader extends WorldReader {
   account(address: Address): StoredAccount | undefined
 }
 
-/** A view whose single reads come from `reader`, and whose proofs come from the tries. */
-export function createView(root: Hash, reader: StoredReader, tries: () => TrieState): StateView {
+/** Where a view has what single reads do not give. */
+export interface ViewSources {
+  /** For proofs. */
+  tries(): TrieState<Trie>
+  rootAfter(changes: WorldChanges): Hash
+}
+
+/** A view whose single reads come from `reader`. */
+export function createView(
+  root: Hash,
+  reader: StoredReader,
+  { tries, rootAfter }: ViewSources,
+): StateView {
   return {
     root,
     reader,
@@ -82,20 +108,35 @@ export function createView(root: Hash, reader: StoredReader, tries: () => TrieSt
       const accountProof = proveTrie(trie, placeOf(address))
       return { address, account: found, accountProof, storage }
     },
-    rootAfter: ({ accounts }) => applyChanges(tries(), accounts).trie.root,
+    rootAfter,
   }
 }
 
+/** A view of tries alone. */
+export function viewOfTries(
+  tries: TrieState<Trie>,
+  code: (codeHash: Hash) => Uint8Array,
+): StateView {
+  return createView(tries.trie.root, trieReader(tries, code), {
+    tries: () => tries,
+    rootAfter: ({ accounts }) => applyChanges(tries, accounts).trie.root,
+  })
+}
+
 /**
- * The state of tries that lie on disk whole.
- * @param nodes of an account's storage trie; of the account trie for an owner of no bytes
+ * The state of tries whose nodes all have a source.
+ * @param nodes of an account's storage trie; of the account trie without holder
  */
-export function storedTries(nodes: (owner: Uint8Array) => NodeSource, root: Hash): TrieState {
-  const trie = openTrie(root, nodes(NO_BYTES))
+export function storedTries(
+  nodes: (holder: Holder | undefined) => NodeSource,
+  root: Hash,
+): TrieState<Trie> {
+  const trie = openTrie(root, nodes(undefined))
   const opened = new Map<Address, Trie>()
   return {
     trie,
-    nodes,
+    ...UPDATES,
+    emptyTrie: (holder) => openTrie(EMPTY_ROOT, nodes(holder)),
     account: (address) => {
       const owner = placeOf(address)
       const leaf = getTrie(trie, owner)
@@ -104,19 +145,31 @@ export function storedTries(nodes: (owner: Uint8Array) => NodeSource, root: Hash
     storageTrie: (holder) => {
       const known = opened.get(holder.address)
       if (known !== undefined) return known
-      const found = openTrie(holder.storageRoot, nodes(holder.owner))
+      const found = openTrie(holder.storageRoot, nodes(holder))
       opened.set(holder.address, found)
       return found
     },
   }
 }
 
+/** How tries of objects are updated. */
+const UPDATES: Pick<TrieState<Trie>, 'update' | 'updateSlots'> = {
+  update: (trie, updates) => updateTrie(trie, updates).trie,
+  updateSlots: (trie, slots) => {
+    const updates = Array.from(slots, ([slot, value]) => ({
+      key: placeOf(slot),
+      value: encodeSlot(value),
+    }))
+    return updateTrie(trie, updates).trie
+  },
+}
+
 /** The same after a block's changes. */
-export function triesAfter(before: TrieState, { accounts }: StateDiff): TrieState {
+export function triesAfter(before: TrieState<Trie>, { accounts }: StateDiff): TrieState<Trie> {
   const applied = applyChanges(before, accounts)
   return {
+    ...before,
     trie: applied.trie,
-    nodes: before.nodes,
     account: (address) =>
       applied.accounts.has(address) ? applied.accounts.get(address) : before.account(address),
     storageTrie: (holder) => {
@@ -128,7 +181,7 @@ export function triesAfter(before: TrieState, { accounts }: StateDiff): TrieStat
 }
 
 /** Reads through tries alone. */
-export function trieReader(tries: TrieState, code: (codeHash: Hash) => Uint8Array): StoredReader {
+function trieReader(tries: TrieState<Trie>, code: (codeHash: Hash) => Uint8Array): StoredReader {
   return {
     account: tries.account,
     storage: (address, slot) => {

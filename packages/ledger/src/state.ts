@@ -6,6 +6,9 @@
  * stay in memory, and values that were used of late, so that most reads cost nothing and others one
  * or two records.
  *
+ * The tries of the head are in a heap of their own (`trie-heap.ts`), where a block that may follow it is
+ * prepared beside them. States behind the head are tries of objects.
+ *
  * New nodes are not written with every block. A block writes one record, its diff; nodes stay in
  * memory until some thousand changes have gathered, and then those of the last version are written
  * at once (`flush`): the upper nodes, which every block replaces, are so written once for many.
@@ -15,7 +18,6 @@
 
 import {
   type Address,
-  bytesToBigInt,
   bytesToHex,
   type Hash,
   hexToBytes,
@@ -32,6 +34,7 @@ import { decodeDiff, encodeDiff, type StateDiff } from './state-diff.ts'
 import {
   type AppliedChanges,
   applyChanges,
+  type Holder,
   isStillObsolete,
   nodeKey,
   placeOf,
@@ -45,19 +48,12 @@ import {
   type StateView,
   type StoredReader,
   storedTries,
-  trieReader,
   triesAfter,
+  viewOfTries,
 } from './state-view.ts'
 import { heightKey, KIND, keyOf, readHeight, type Store, writeHeight } from './store.ts'
-import {
-  EMPTY_ROOT,
-  getTrie,
-  type NodeSource,
-  openTrie,
-  type Trie,
-  takeNewNodes,
-  unloadTrie,
-} from './trie.ts'
+import { EMPTY_ROOT, type NodeSource, type Trie } from './trie.ts'
+import { createTrieHeap, type HeapTrie } from './trie-heap.ts'
 
 /** What a block's changes make of the head state. Nothing has been altered yet. */
 export interface PreparedState {
@@ -68,7 +64,9 @@ export interface PreparedState {
   /** To be written in one batch with the block. */
   readonly writes: readonly Write[]
   /** @internal what `commit` needs */
-  readonly applied: AppliedChanges
+  readonly applied: AppliedChanges<HeapTrie>
+  /** @internal to apply them again, if another block was prepared in between */
+  readonly changes: WorldChanges
 }
 
 export interface State {
@@ -104,17 +102,23 @@ export interface StateOptions {
 
 const ABSENT = Symbol('no such account')
 
-/** What changed between two flushes. */
+/** What changed since the last flush. */
 interface Gathered {
-  /** Tries of accounts whose storage changed: they hold nodes that are not on disk. */
-  readonly tries: Map<Address, Trie>
+  /** Accounts whose storage changed: their tries hold nodes that are not on disk. */
+  readonly holders: Set<Address>
+  /** Keys of nodes on disk that the head does not refer to. Nothing in archives. */
   readonly obsolete: Uint8Array[]
   /** Accounts and slots that were changed; one that changed twice counts twice. */
   changes: number
 }
 
 function newGathered(): Gathered {
-  return { tries: new Map(), obsolete: [], changes: 0 }
+  return { holders: new Set(), obsolete: [], changes: 0 }
+}
+
+/** Nodes of the trie of a holder's storage; of the account trie without holder. */
+interface OwnedNodes extends NodeSource {
+  readonly owner: Uint8Array
 }
 
 /**
@@ -124,14 +128,27 @@ function newGathered(): Gathered {
 export function createState(options: StateOptions): State {
   const { store, retainedBlocks } = options
   const accounts: Cache<Address, StoredAccount | typeof ABSENT> = createCache(LIMITS.cachedAccounts)
-  const slots: Cache<string, bigint> = createCache(LIMITS.cachedSlots)
   const codes: Cache<Hash, Uint8Array> = createCache(LIMITS.cachedCodes)
-  const storageTries: Cache<Address, Trie> = createCache(LIMITS.cachedStorageTries)
 
-  // Since the last flush, and what a flush under way is writing.
+  /** Keys of stored nodes that the candidate in the heap does not refer to. */
+  let obsoleted: Uint8Array[] = []
+  const heap = createTrieHeap(
+    retainedBlocks === undefined
+      ? {}
+      : {
+          onReplaced: ({ source }, { path, hash }) =>
+            obsoleted.push(nodeKey((source as OwnedNodes).owner, path, hash)),
+        },
+  )
+  /** Whose nodes are in the heap beside the head's. */
+  let candidate: AppliedChanges<HeapTrie> | undefined
+  /** True while it is made. */
+  let isApplying = false
+
   let gathering = newGathered()
-  let writing: Gathered | undefined
   let flushing: Promise<void> = Promise.resolve()
+  /** True while nodes that count as stored are not on disk. */
+  let isFlushing = false
 
   /** The last flush; in pruned mode also those before it that are still on disk, ascending. */
   const flushes = readFlushes(store, retainedBlocks === undefined ? 1 : Number.POSITIVE_INFINITY)
@@ -140,18 +157,24 @@ export function createState(options: StateOptions): State {
   /** Height of the last flush that was begun. */
   let flushHeight = flushedHeight
   let height = options.height
-  let trie: Trie = openTrie(opened?.root ?? EMPTY_ROOT, countedNodes(NO_BYTES))
+  let trie: HeapTrie = heap.open(opened?.root ?? EMPTY_ROOT, nodesOf(NO_BYTES))
+  /** Of the head, as far as they were asked for. */
+  const storageTries = new Map<Address, HeapTrie>()
   let headView: StateView | undefined
-  /** Records of the current tries in memory: those that were read or made, less those replaced. */
-  let nodesLoaded = 0
-  const historic: Cache<number, TrieState> = createCache(LIMITS.cachedHistoricStates)
+  const historic: Cache<number, TrieState<Trie>> = createCache(LIMITS.cachedHistoricStates)
+  /** Records that these hold in memory. */
+  let historicNodes = 0
 
-  /** Nodes on disk, counted as they come into memory. */
-  function countedNodes(owner: Uint8Array): NodeSource {
-    const { node } = storedNodes(store, owner)
+  function nodesOf(owner: Uint8Array): OwnedNodes {
+    return { owner, ...storedNodes(store, owner) }
+  }
+
+  /** Nodes on disk for states behind the head, counted as they come into memory. */
+  function historicSource(holder: Holder | undefined): NodeSource {
+    const { node } = storedNodes(store, holder?.owner ?? NO_BYTES)
     return {
       node: (path, hash) => {
-        nodesLoaded += 1
+        historicNodes += 1
         return node(path, hash)
       },
     }
@@ -161,20 +184,18 @@ export function createState(options: StateOptions): State {
     const known = accounts.get(address)
     if (known !== undefined) return known === ABSENT ? undefined : known
     const owner = placeOf(address)
-    const leaf = getTrie(trie, owner)
+    const leaf = heap.value(trie, owner)
+    if (heap.bytes > LIMITS.trieHeapBytesMax) trim()
     const found = leaf && { ...decodeAccount(leaf), address, owner }
     accounts.set(address, found ?? ABSENT)
     return found
   }
 
-  function storageTrie(holder: StoredAccount): Trie {
+  function storageTrie(holder: StoredAccount): HeapTrie {
     const { address, storageRoot } = holder
-    for (const known of [gathering.tries.get(address), writing?.tries.get(address)]) {
-      if (known?.root === storageRoot) return known
-    }
-    const cached = storageTries.get(address)
-    if (cached?.root === storageRoot) return cached
-    const opened = openTrie(storageRoot, countedNodes(holder.owner))
+    const known = storageTries.get(address)
+    if (known?.root === storageRoot) return known
+    const opened = heap.open(storageRoot, nodesOf(holder.owner))
     storageTries.set(address, opened)
     return opened
   }
@@ -182,13 +203,17 @@ export function createState(options: StateOptions): State {
   function storage(address: Address, slot: Hash): bigint {
     const holder = account(address)
     if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
-    const name = address + slot
-    const known = slots.get(name)
-    if (known !== undefined) return known
-    const leaf = getTrie(storageTrie(holder), placeOf(slot))
-    const value = leaf === undefined ? 0n : bytesToBigInt(rlpBytes(decodeRlp(leaf), 'slot'))
-    slots.set(name, value)
+    const value = heap.slot(storageTrie(holder), slot)
+    if (heap.bytes > LIMITS.trieHeapBytesMax) trim()
     return value
+  }
+
+  /** Drops the lower nodes of all tries that are on disk: many reads may come between two flushes. */
+  function trim(): void {
+    if (isApplying || isFlushing) return
+    dropCandidate()
+    for (const each of storageTries.values()) heap.trim(each, LIMITS.loadedTrieDepth)
+    heap.trim(trie, LIMITS.loadedTrieDepth)
   }
 
   function code(codeHash: Hash): Uint8Array {
@@ -208,42 +233,73 @@ export function createState(options: StateOptions): State {
     code,
   }
 
-  function headTries(): TrieState {
-    return { trie, account, storageTrie, nodes: countedNodes }
+  /** What the changes make of the head, as the candidate in the heap. */
+  function applyToHead({
+    accounts: changed,
+  }: Pick<WorldChanges, 'accounts'>): AppliedChanges<HeapTrie> {
+    dropCandidate()
+    const head: TrieState<HeapTrie> = {
+      trie,
+      account,
+      storageTrie,
+      emptyTrie: ({ owner }) => heap.open(EMPTY_ROOT, nodesOf(owner)),
+      update: heap.update,
+      updateSlots: heap.updateSlots,
+    }
+    isApplying = true
+    try {
+      candidate = applyChanges(head, changed)
+    } finally {
+      isApplying = false
+      if (candidate === undefined) dropCandidate()
+    }
+    return candidate
+  }
+
+  function dropCandidate(): void {
+    heap.drop()
+    obsoleted = []
+    candidate = undefined
   }
 
   function prepare(changes: WorldChanges, at: number): PreparedState {
-    const applied = applyChanges(headTries(), changes.accounts)
+    const applied = applyToHead(changes)
     const writes: Write[] = []
     for (const [hash, bytes] of changes.codes) {
       writes.push(store.write(keyOf(KIND.code, hexToBytes(hash)), bytes))
     }
     const diff = encodeDiff({ base: flushedHeight ?? 0, accounts: changes.accounts })
     writes.push(store.write(heightKey(KIND.diff, at), diff))
-    return { root: applied.trie.root, parentRoot: trie.root, height: at, writes, applied }
+    const { root } = applied.trie
+    return { root, parentRoot: trie.root, height: at, writes, applied, changes }
   }
 
-  function commit({ applied, parentRoot, height: at }: PreparedState): void {
+  function commit({ applied, changes, parentRoot, height: at }: PreparedState): void {
     if (parentRoot !== trie.root) throw new Error('prepared on another state than the head')
-    adopt(applied)
+    adopt(candidate === applied ? applied : applyToHead(changes))
     height = at
   }
 
-  function adopt(applied: AppliedChanges): void {
-    // Rare (a contract was destroyed): cheaper to forget all slots than to find its own.
-    if (applied.isStorageCleared) slots.clear()
+  /** Makes the candidate the head. */
+  function adopt(applied: AppliedChanges<HeapTrie>): void {
+    heap.commit()
+    candidate = undefined
+    for (const former of applied.cleared) heap.release(former)
     for (const [address, after] of applied.accounts) {
       accounts.set(address, after ?? ABSENT)
-      if (after === undefined || after.storageRoot === EMPTY_ROOT) gathering.tries.delete(address)
+      if (after === undefined || after.storageRoot === EMPTY_ROOT) {
+        storageTries.delete(address)
+        gathering.holders.delete(address)
+      }
     }
-    for (const { name, value } of applied.slots) slots.set(name, value)
-    for (const [address, changed] of applied.storageTries) gathering.tries.set(address, changed)
-    gathering.changes += applied.accounts.size + applied.slots.length
-    for (const { owner, nodes } of applied.replaced) {
-      nodesLoaded -= nodes.length
-      if (retainedBlocks === undefined) continue
-      for (const { path, hash } of nodes) gathering.obsolete.push(nodeKey(owner, path, hash))
+    for (const [address, changed] of applied.storageTries) {
+      if (changed.root === EMPTY_ROOT) continue
+      storageTries.set(address, changed)
+      gathering.holders.add(address)
     }
+    gathering.changes += applied.count
+    for (const key of obsoleted) gathering.obsolete.push(key)
+    obsoleted = []
     trie = applied.trie
     headView = undefined
   }
@@ -256,16 +312,17 @@ export function createState(options: StateOptions): State {
     const record: FlushRecord = { height, before, root: trie.root }
     const writes = [...flushedWrites(), ...flushWrites(store, record)]
     flushHeight = height
-    writing = gathering
     gathering = newGathered()
+    isFlushing = true
     flushing = store.disk.batch(writes).then(() => {
+      isFlushing = false
       if (isAgain) flushes.pop()
       flushes.push(record)
-      settle(record.height)
+      flushedHeight = record.height
     })
     // Whoever waits for the next flush learns of the failure.
     flushing.catch(() => {})
-    if (nodesLoaded > LIMITS.loadedTrieNodes) {
+    if (heap.bytes > LIMITS.trieHeapBytes || storageTries.size > LIMITS.openStorageTries) {
       await flushing
       unload()
     }
@@ -274,37 +331,25 @@ export function createState(options: StateOptions): State {
   /** The new nodes of all tries that changed. */
   function flushedWrites(): Write[] {
     const writes: Write[] = prunedWrites()
-    for (const [address, changed] of gathering.tries) {
-      const holder = account(address)
-      if (holder?.storageRoot === changed.root) addNewNodes(writes, holder.owner, changed)
-    }
-    addNewNodes(writes, NO_BYTES, trie)
+    for (const address of gathering.holders) addNewNodes(writes, storageTries.get(address)!)
+    addNewNodes(writes, trie)
     if (retainedBlocks !== undefined) {
       writes.push(store.write(heightKey(KIND.obsolete, height), encodeRlp(gathering.obsolete)))
     }
     return writes
   }
 
-  function addNewNodes(writes: Write[], owner: Uint8Array, from: Trie): void {
-    for (const node of takeNewNodes(from)) {
-      nodesLoaded += 1
-      writes.push(writeNode(store, owner, node, height))
-    }
+  function addNewNodes(writes: Write[], from: HeapTrie): void {
+    const { owner } = from.source as OwnedNodes
+    heap.takeNew(from, (node) => writes.push(writeNode(store, owner, node, height)))
   }
 
-  /** What was being written is on disk: tries may be forgotten and opened again. */
-  function settle(at: number): void {
-    flushedHeight = at
-    for (const [address, changed] of writing?.tries ?? []) storageTries.set(address, changed)
-    writing = undefined
-  }
-
-  /** Drops the lower nodes of all tries. Everything in memory must be on disk. */
+  /** Closes all storage tries, and drops the lower nodes of the other one. All must be on disk. */
   function unload(): void {
-    nodesLoaded = 0
+    dropCandidate()
+    for (const each of storageTries.values()) heap.release(each)
     storageTries.clear()
-    trie = unloadTrie(trie, LIMITS.loadedTrieDepth)
-    headView = undefined
+    heap.trim(trie, LIMITS.loadedTrieDepth)
   }
 
   /**
@@ -325,12 +370,12 @@ export function createState(options: StateOptions): State {
   }
 
   /** The tries of a height: those of the flush at or before it, and the diffs from there. */
-  function triesAt(number: number, root: Hash): TrieState {
-    if (readFlush(store, number)?.root === root) return storedTries(countedNodes, root)
+  function triesAt(number: number, root: Hash): TrieState<Trie> {
+    if (readFlush(store, number)?.root === root) return storedTries(historicSource, root)
     const { base } = readDiff(store, number)
     const flush = readFlush(store, base)
     if (flush === undefined) throw damaged(`the state of block ${base} is lost`)
-    let tries = storedTries(countedNodes, flush.root)
+    let tries = storedTries(historicSource, flush.root)
     for (let next = base + 1; next <= number; next++) {
       tries = triesAfter(tries, readDiff(store, next))
     }
@@ -342,21 +387,40 @@ export function createState(options: StateOptions): State {
     if (wanted === height && root === trie.root) return head()
     const known = historic.get(wanted)
     const tries = known?.trie.root === root ? known : triesAt(wanted, root)
-    if (nodesLoaded > LIMITS.loadedTrieNodes) historic.clear()
+    if (historicNodes > LIMITS.historicTrieNodes) {
+      historic.clear()
+      historicNodes = 0
+    }
     historic.set(wanted, tries)
-    return createView(root, trieReader(tries, code), () => tries)
+    return viewOfTries(tries, code)
   }
 
   function head(): StateView {
-    headView ??= createView(trie.root, reader, headTries)
+    headView ??= createView(trie.root, reader, {
+      tries: () => storedTries(headSource, trie.root),
+      rootAfter: (changes) => {
+        const { root } = applyToHead(changes).trie
+        dropCandidate()
+        return root
+      },
+    })
     return headView
+  }
+
+  /** Nodes of the head's tries, on disk or not there yet. */
+  function headSource(holder: Holder | undefined): NodeSource {
+    const stored = nodesOf(holder?.owner ?? NO_BYTES)
+    const inHeap = holder === undefined ? trie : storageTries.get(holder.address)
+    return {
+      node: (path, hash) => (inHeap && heap.record(inHeap, path, hash)) ?? stored.node(path, hash),
+    }
   }
 
   // What a crash left behind the last flush.
   if (flushedHeight !== undefined) {
     if (flushedHeight > height) throw damaged('the state on disk is ahead of the head')
     for (let number = flushedHeight + 1; number <= height; number++) {
-      adopt(applyChanges(headTries(), readDiff(store, number).accounts))
+      adopt(applyToHead(readDiff(store, number)))
     }
   }
   if (trie.root !== options.root) throw damaged('the diffs do not lead to the state of the head')

@@ -67,7 +67,7 @@ export function loadOnly(
   return loaded
 }
 
-function missingNode(path: Uint8Array, hash: Uint8Array): LedgerError {
+export function missingNode(path: Uint8Array, hash: Uint8Array): LedgerError {
   return new LedgerError('LEDGER_TRIE_NODE_MISSING', 'a trie node is not in the store', {
     path: formatPath(path),
     hash: bytesToHex(hash),

@@ -189,6 +189,29 @@ describe('state', () => {
     )
   })
 
+  test('a block that another one was prepared after is committed all the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(lives(1, 4), edits, edits, async (steps, decided, lost) => {
+        const disk = createMemoryKeyValue()
+        const { state, history } = await live(disk, steps)
+        const before = history.at(-1)!
+        const height = before.height + 1
+        const model = copyOf(before.model)
+        const first = state.prepare(apply(model, decided), height)
+        state.prepare(apply(copyOf(before.model), lost), height)
+        state.head().rootAfter(apply(copyOf(before.model), lost))
+        assertSame(state, before)
+        await disk.batch(first.writes)
+        state.commit(first)
+        expect(first.root).toBe(rootOf(model))
+        assertSame(state, { height, root: first.root, model })
+        await state.flush()
+        expect(verifyState(createStore(disk, crc32), first.root).accounts).toBe(model.size)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   test('the whole state recomputes from disk after a flush', async () => {
     await fc.assert(
       fc.asyncProperty(lives(1, 6), async (steps) => {
