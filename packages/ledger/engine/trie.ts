@@ -708,14 +708,16 @@ function changeExtension(node: usize, hash: usize, depth: u32, from: u32, to: u3
   const branch = newBranch()
   const n: u32 = load<u8>(node + PATH + common)
   const bit = <u16>(1 << <u16>n)
+  const isDirty = load<u16>(node, DIRTY) != 0
   store<u16>(branch, bit, MASK)
   if (common + 1 == size) {
     setChild(branch, n, child)
     copyHash(slotAt(branch, n), node + ONLY_SLOT)
-    if (isEmbedded) store<u16>(branch, bit, EMBEDDED)
+    if (isDirty) store<u16>(branch, bit, DIRTY)
+    else if (isEmbedded) store<u16>(branch, bit, EMBEDDED)
   } else {
     const rest = newExtension(node + PATH + common + 1, size - common - 1, child)
-    takeSlot(rest, node + ONLY_SLOT, isEmbedded)
+    if (!isDirty) takeSlot(rest, node + ONLY_SLOT, isEmbedded)
     setChild(branch, n, rest)
     store<u16>(branch, bit, DIRTY)
   }

@@ -29,6 +29,15 @@ function createNodes() {
   }
 }
 
+/** Whole numbers below 2^31, the same for the same seed. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+    return state >>> 8
+  }
+}
+
 const copyOf = ({ path, hash, record }: NewNode): NewNode => ({
   path: path.slice(),
   hash: hash.slice(),
@@ -129,6 +138,36 @@ describe('the heap of tries', () => {
       fc.assert(property, { numRuns: 400 })
     })
   }
+
+  test('more updates than are staged at once: extensions are split before they have a hash', () => {
+    const store = createNodes()
+    const random = createRandom(7)
+    const heap = createTrieHeap()
+    let expected = openTrie(EMPTY_ROOT, store.source)
+    let trie = heap.open(EMPTY_ROOT, store.source)
+    for (let round = 0; round < 4; round++) {
+      const updates = new Map<string, TrieUpdate>()
+      for (let i = 0; i < 9_000; i++) {
+        // Few starts and few ends: long common parts, which later updates cut.
+        const key = keccak256(Uint8Array.of(random() % 40))
+        key[3 + (random() % 24)] = random()
+        key[31] = random() % 16
+        const value = round > 0 && random() % 3 === 0 ? undefined : Uint8Array.of(1 + (i % 120))
+        updates.set(bytesToHex(key), { key, value })
+      }
+      expected = updateTrie(expected, [...updates.values()]).trie
+      trie = heap.update(trie, [...updates.values()])
+      expect(trie.root).toBe(expected.root)
+      heap.commit()
+      // A node that was cut and put together again is handed out once more than needed.
+      for (const node of taken(heap, trie)) store.add(node)
+      for (const { path, hash, record } of takeNewNodes(expected)) {
+        expect(store.source.node(path, hash)).toEqual(record)
+      }
+    }
+    heap.release(trie)
+    expect(heap.bytes).toBe(0)
+  })
 
   test('slots: keys are hashed, values are the shortest RLP, zero deletes', () => {
     const word = fc.oneof(
