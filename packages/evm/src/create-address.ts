@@ -1,14 +1,7 @@
 /** Addresses of new contracts. */
 
-import {
-  type Address,
-  bigIntToMinimalBytes,
-  bytesToHex,
-  concatBytes,
-  type Hash,
-  hexToBytes,
-} from './bytes.ts'
-import { keccak256 } from './keccak.ts'
+import { type Address, bigIntToMinimalBytes, concatBytes, type Hash, hexToBytes } from './bytes.ts'
+import { keccak256, keccak256Address } from './keccak.ts'
 
 /** Address that a creation by `sender` with this nonce gets: the end of keccak256(rlp([sender, nonce])). */
 export function createAddress(sender: Address, nonce: bigint): Address {
@@ -19,7 +12,7 @@ export function createAddress(sender: Address, nonce: bigint): Address {
       ? number
       : concatBytes(Uint8Array.of(0x80 + number.length), number)
   const list = concatBytes(Uint8Array.of(0xd5 + item.length, 0x94), hexToBytes(sender), item)
-  return bytesToHex(keccak256(list).subarray(12))
+  return keccak256Address(list)
 }
 
 /** Address of CREATE2 (EIP-1014). */
@@ -30,5 +23,5 @@ export function create2Address(sender: Address, salt: Hash, initCode: Uint8Array
     hexToBytes(salt),
     keccak256(initCode),
   )
-  return bytesToHex(keccak256(text).subarray(12))
+  return keccak256Address(text)
 }

@@ -33,6 +33,7 @@ export {
   hashHexInto,
   hashInputInto,
   keccak256,
+  keccak256Address,
   keccak256Hex,
   keccak256OfInput,
   keccakInput,

@@ -3,7 +3,7 @@
  * the permutation is made of; the source is `engine/keccak.ts`.
  */
 
-import type { Hash, Hex } from './bytes.ts'
+import type { Address, Hash, Hex } from './bytes.ts'
 import { bytesToHex, writeHex } from './bytes.ts'
 import { WASM_BASE64 } from './hash.generated.ts'
 import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
@@ -53,6 +53,12 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
 export function keccak256Hex(bytes: Uint8Array): Hash {
   const at = digest(bytes)
   return bytesToHex(memory.subarray(at, at + 32))
+}
+
+/** The last 20 bytes of keccak256 of the bytes: how addresses come from keys and creations. */
+export function keccak256Address(bytes: Uint8Array): Address {
+  const at = digest(bytes)
+  return bytesToHex(memory.subarray(at + 12, at + 32))
 }
 
 /** keccak256 of the at most 54,400 bytes that the hex text stands for: 32 bytes, written at a place. */

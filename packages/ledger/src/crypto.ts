@@ -11,15 +11,22 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import * as noble from '@noble/secp256k1'
 import {
   type Address,
-  bigIntToBytes,
   bytesToBigInt,
-  bytesToHex,
   concatBytes,
   keccak256,
+  keccak256Address,
   type RecoverPublicKey,
 } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import type { HashSigner, SenderRecovery, Signature } from './transaction.ts'
+import {
+  CURVE_ORDER,
+  CURVE_ORDER_BYTES,
+  HIGH_S_BYTES,
+  isBelow,
+  type Signature,
+  signatureBytes,
+} from './signature.ts'
+import type { HashSigner, SenderRecovery } from './transaction.ts'
 
 /** What is used of the bindings of the npm package `secp256k1`, version 5, to libsecp256k1. */
 export interface NativeSecp256k1 {
@@ -35,6 +42,8 @@ export interface NativeSecp256k1 {
     recoveryId: number,
     hash: Uint8Array,
     compressed: boolean,
+    /** Where the key is written; a new array without it. */
+    output?: Uint8Array,
   ): Uint8Array
 }
 
@@ -71,8 +80,8 @@ export interface Secp256k1 extends SenderRecovery, HashSigner {
 interface Backend {
   /** 65 bytes: r, s, y parity. */
   sign(hash: Uint8Array, privateKey: Uint8Array): Uint8Array
-  /** 65 bytes, of which the first is 4; throws if no key recovers. */
-  recover(hash: Uint8Array, rs: Uint8Array, yParity: 0 | 1): Uint8Array
+  /** 65 bytes, of which the first is 4, perhaps in `output`; throws if no key recovers. */
+  recover(hash: Uint8Array, rs: Uint8Array, yParity: 0 | 1, output?: Uint8Array): Uint8Array
   /** 65 bytes, of which the first is 4. */
   publicKey(privateKey: Uint8Array): Uint8Array
 }
@@ -81,21 +90,26 @@ interface Backend {
 noble.hashes.sha256 = sha256
 noble.hashes.hmacSha256 = (key, message) => hmac(sha256, key, message)
 
-const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-const ORDER_BYTES = bigIntToBytes(ORDER, 32)
-/** EIP-2: s above half the order is refused, so that nobody can alter a transaction's hash. */
-const S_LIMIT_BYTES = bigIntToBytes(ORDER / 2n + 1n, 32)
+/** The public key of whom an address is wanted: hashed at once, and not kept. */
+const passingKey = new Uint8Array(65)
+const passingPoint = passingKey.subarray(1)
 
 /** Signatures by the host's libsecp256k1, or by JavaScript without one. */
 export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
   const backend = native === undefined ? nobleBackend : createNativeBackend(native)
 
-  const recoverPublicKey: RecoverPublicKey = (hash, rs, yParity) => {
+  /** The key as the backend gives it; undefined for numbers out of range, or if none recovers. */
+  function recoverKey(
+    hash: Uint8Array,
+    rs: Uint8Array,
+    yParity: 0 | 1,
+    output?: Uint8Array,
+  ): Uint8Array | undefined {
     if (hash.length !== 32 || rs.length !== 64) return undefined
-    if (!isBelow(rs, 0, ORDER_BYTES) || !isBelow(rs, 32, ORDER_BYTES)) return undefined
+    if (!isBelow(rs, 0, CURVE_ORDER_BYTES) || !isBelow(rs, 32, CURVE_ORDER_BYTES)) return undefined
     if (isZero(rs, 0) || isZero(rs, 32)) return undefined
     try {
-      return backend.recover(hash, rs, yParity).subarray(1)
+      return backend.recover(hash, rs, yParity, output)
     } catch {
       // r is no x of the curve, or the key would be infinity: both backends say so by throwing.
       return undefined
@@ -104,9 +118,9 @@ export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
 
   function recoverBytes(hash: Uint8Array, rs: Uint8Array, yParity: number): Address | undefined {
     if ((yParity !== 0 && yParity !== 1) || rs.length !== 64) return undefined
-    if (!isBelow(rs, 32, S_LIMIT_BYTES)) return undefined
-    const publicKey = recoverPublicKey(hash, rs, yParity)
-    return publicKey && addressOfPublicKey(publicKey)
+    if (!isBelow(rs, 32, HIGH_S_BYTES)) return undefined
+    const key = recoverKey(hash, rs, yParity, passingKey)
+    return key && addressOfPublicKey(key === passingKey ? passingPoint : key.subarray(1))
   }
 
   return {
@@ -121,11 +135,11 @@ export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
       }
     },
     recover(hash, { r, s, yParity }) {
-      if (r < 1n || r >= ORDER || s < 1n || s >= ORDER) return undefined
+      if (r < 1n || r >= CURVE_ORDER || s < 1n || s >= CURVE_ORDER) return undefined
       return recoverBytes(hash, signatureBytes({ r, s }), yParity)
     },
     recoverBytes,
-    recoverPublicKey,
+    recoverPublicKey: (hash, rs, yParity) => recoverKey(hash, rs, yParity)?.subarray(1),
     publicKey(privateKey) {
       assertPrivateKey(privateKey)
       return backend.publicKey(privateKey).subarray(1)
@@ -136,12 +150,7 @@ export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
 
 /** Account of a public key: the last 20 bytes of its hash. @param publicKey 64 bytes: x, then y */
 export function addressOfPublicKey(publicKey: Uint8Array): Address {
-  return bytesToHex(keccak256(publicKey).subarray(12))
-}
-
-/** r and s, 32 bytes each: what `recoverBytes` takes. @throws RangeError if either needs more */
-export function signatureBytes(signature: { readonly r: bigint; readonly s: bigint }): Uint8Array {
-  return concatBytes(bigIntToBytes(signature.r, 32), bigIntToBytes(signature.s, 32))
+  return keccak256Address(publicKey)
 }
 
 /**
@@ -174,13 +183,13 @@ function createNativeBackend(native: NativeSecp256k1): Backend {
       const { signature, recid } = native.ecdsaSign(hash, privateKey)
       return concatBytes(signature, Uint8Array.of(recid))
     },
-    recover: (hash, rs, yParity) => native.ecdsaRecover(rs, yParity, hash, false),
+    recover: (hash, rs, yParity, output) => native.ecdsaRecover(rs, yParity, hash, false, output),
     publicKey: (privateKey) => native.publicKeyCreate(privateKey, false),
   }
 }
 
 function isPrivateKey(bytes: Uint8Array): boolean {
-  return bytes.length === 32 && !isZero(bytes, 0) && isBelow(bytes, 0, ORDER_BYTES)
+  return bytes.length === 32 && !isZero(bytes, 0) && isBelow(bytes, 0, CURVE_ORDER_BYTES)
 }
 
 function assertPrivateKey(privateKey: Uint8Array): void {
@@ -191,15 +200,6 @@ function assertPrivateKey(privateKey: Uint8Array): void {
       { size: privateKey.length },
     )
   }
-}
-
-/** True if the 32 bytes from `offset` are, as a number, below `limit` (32 bytes). */
-function isBelow(bytes: Uint8Array, offset: number, limit: Uint8Array): boolean {
-  for (let i = 0; i < 32; i++) {
-    const difference = bytes[offset + i]! - limit[i]!
-    if (difference !== 0) return difference < 0
-  }
-  return false
 }
 
 function isZero(bytes: Uint8Array, offset: number): boolean {

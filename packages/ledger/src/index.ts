@@ -51,7 +51,6 @@ export {
   type NativeSecp256k1,
   personalMessageHash,
   type Secp256k1,
-  signatureBytes,
 } from './crypto.ts'
 export { isRefusal, LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 export {
@@ -182,6 +181,7 @@ export {
   type SealScheme,
   type Verdict,
 } from './seal.ts'
+export { isHighSignature, lowSignature, type Signature, signatureBytes } from './signature.ts'
 export {
   type BlockRequest,
   type BlockSimulation,
@@ -257,12 +257,9 @@ export {
   encodeTransaction,
   type HashSigner,
   hasBlobSidecar,
-  isHighSignature,
-  lowSignature,
   recoverAuthority,
   recoverSender,
   type SenderRecovery,
-  type Signature,
   type SignedTransaction,
   signingBytes,
   signingHash,

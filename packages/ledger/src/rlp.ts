@@ -176,12 +176,23 @@ export function rlpBigIntAt(
   sizeMax: number,
   field: string,
 ): bigint {
+  const start = rlpIntegerStart(bytes, from, to, sizeMax, field)
+  return start === to ? 0n : bigIntAt(bytes, start, to)
+}
+
+/** Where the bytes of that integer begin; `to` for zero. @throws LedgerError as `rlpBigInt` */
+export function rlpIntegerStart(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  sizeMax: number,
+  field: string,
+): number {
   const start = stringStart(bytes, from, field)
   const size = to - start
-  if (size === 0) return 0n
-  if (bytes[start] === 0) throw wrong(field, 'has leading zeros')
+  if (size > 0 && bytes[start] === 0) throw wrong(field, 'has leading zeros')
   if (size > sizeMax) throw wrong(field, `must fit ${sizeMax} bytes, has ${size}`)
-  return bigIntAt(bytes, start, to)
+  return start
 }
 
 /** `rlpBytes` of the item that lies between two positions: a view of its bytes. */
@@ -297,8 +308,8 @@ function smallNumber(bytes: Uint8Array, from: number, to: number): number {
 const wideBytes = new Uint8Array(32)
 const wideParts = new BigUint64Array(wideBytes.buffer)
 
-/** Big-endian integer of the bytes from `from` to `to`. */
-function bigIntAt(bytes: Uint8Array, from: number, to: number): bigint {
+/** Big-endian integer of the bytes from `from` to `to`: at most 32. */
+export function bigIntAt(bytes: Uint8Array, from: number, to: number): bigint {
   const size = to - from
   if (size <= 6) return BigInt(smallNumber(bytes, from, to))
   if (size > 32) throw new Error('assertion: integers have at most 32 bytes')

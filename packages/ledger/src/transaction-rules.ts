@@ -3,7 +3,8 @@
 import { type Fork, isAtLeast } from '@vellum/evm'
 import { LedgerError, type LedgerErrorCode, type LedgerErrorDetails } from './error.ts'
 import { BLOBS_PER_TRANSACTION_MAX } from './fees.ts'
-import { isHighSignature, type Transaction, type UnrecoveredTransaction } from './transaction.ts'
+import { isHighSignature } from './signature.ts'
+import type { Transaction, UnrecoveredTransaction } from './transaction.ts'
 
 const TRANSACTION_GAS = 21_000n
 /** EIP-2: from Homestead on. */

@@ -10,10 +10,10 @@ import {
   bytesToHex,
   concatBytes,
   type Hash,
+  hashInputInto,
   hexToBytes,
   keccak256,
   keccak256Hex,
-  keccak256OfInput,
   keccakInput,
   NO_BYTES,
 } from '@vellum/evm'
@@ -33,6 +33,13 @@ import {
   rlpScalar,
   writeRlpHead,
 } from './rlp.ts'
+import {
+  CURVE_ORDER,
+  EncodedSignature,
+  isHighSignature,
+  lowSignature,
+  type Signature,
+} from './signature.ts'
 
 /** 0 legacy, 1 access list (EIP-2930), 2 dynamic fee (1559), 3 blobs (4844), 4 set code (7702). */
 export type TransactionType = 0 | 1 | 2 | 3 | 4
@@ -80,14 +87,6 @@ export interface Transaction {
   readonly authorizationList: readonly Authorization[]
 }
 
-export interface Signature {
-  readonly yParity: 0 | 1
-  /** 1 to n - 1, n being the order of secp256k1. */
-  readonly r: bigint
-  /** 1 to n / 2 (EIP-2); in a legacy transaction of a Frontier block to n - 1. */
-  readonly s: bigint
-}
-
 /** A transaction as decoded: everything but its sender, which costs a curve operation. */
 export interface UnrecoveredTransaction extends Transaction {
   readonly signature: Signature
@@ -128,9 +127,6 @@ export interface BlobSidecar {
   readonly proofs: readonly Uint8Array[]
 }
 
-const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-/** EIP-2. */
-const S_MAX = CURVE_ORDER / 2n
 const UINT256_LIMIT = 1n << 256n
 const NONCE_MAX = (1n << 64n) - 2n
 const BLOB_BYTES = 131_072
@@ -159,18 +155,6 @@ export function decodeBlockTransaction(input: Uint8Array): UnrecoveredTransactio
   const bytes = plainBytes(input)
   const type = typeOf(bytes)
   return fromFields(type, bytes)
-}
-
-/** True for an s above half the order of the curve. */
-export function isHighSignature({ s }: Pick<Signature, 's'>): boolean {
-  return s > S_MAX
-}
-
-/** The signature with low s of the same signer. */
-export function lowSignature(signature: Signature): Signature {
-  if (!isHighSignature(signature)) return signature
-  const { r, s, yParity } = signature
-  return { r, s: CURVE_ORDER - s, yParity: yParity === 0 ? 1 : 0 }
 }
 
 /**
@@ -252,13 +236,17 @@ export function signingBytes(transaction: Transaction): Uint8Array {
 
 /** The 32 bytes that the sender signs. */
 export function signingHash(transaction: Transaction | UnrecoveredTransaction): Uint8Array {
-  return 'encoded' in transaction
-    ? unsignedPartHash(transaction)
-    : keccak256(signingBytes(transaction))
+  if (!('encoded' in transaction)) return keccak256(signingBytes(transaction))
+  const hash = new Uint8Array(32)
+  hashUnsignedPart(transaction, hash)
+  return hash
 }
 
 /** Hash of what `signingBytes` gives, cut out of the signed bytes: several times faster than encoding. */
-function unsignedPartHash({ type, chainId, encoded }: UnrecoveredTransaction): Uint8Array {
+function hashUnsignedPart(
+  { type, chainId, encoded }: UnrecoveredTransaction,
+  into: Uint8Array,
+): void {
   const envelope = type === 0 ? 0 : 1
   const positions = rlpListPositions(encoded, envelope)
   const fields = encoded.subarray(positions[0], positions[positions.length - 1 - SIGNATURE_ITEMS])
@@ -274,26 +262,16 @@ function unsignedPartHash({ type, chainId, encoded }: UnrecoveredTransaction): U
   const at = writeRlpHead(out, envelope, 0xc0, payload)
   out.set(fields, at)
   out.set(tail, at + fields.length)
-  return fits ? keccak256OfInput(size) : keccak256(out)
-}
-
-/** r and s as 64 bytes, cut out of the signed bytes. */
-function signaturePart({ type, encoded }: UnrecoveredTransaction): Uint8Array {
-  const positions = rlpListPositions(encoded, type === 0 ? 0 : 1)
-  const rs = new Uint8Array(64)
-  for (let half = 1; half <= 2; half++) {
-    const end = positions[positions.length - half]!
-    const start = positions[positions.length - half - 1]!
-    // They are at most 32 bytes, and so have a head of one byte, or none.
-    const first = encoded[start]! < 0x80 ? start : start + 1
-    for (let i = 1; i <= end - first; i++) rs[96 - 32 * half - i] = encoded[end - i]!
-  }
-  return rs
+  if (fits) hashInputInto(size, into, 0)
+  else into.set(keccak256(out))
 }
 
 const SIGNATURE_ITEMS = 3
 /** Two empty strings. */
 const EIP155_TAIL = Uint8Array.of(0x80, 0x80)
+// What one recovery needs, and nobody keeps.
+const passingHash = new Uint8Array(32)
+const passingSignature = new Uint8Array(64)
 
 /**
  * The transaction with its sender. Costs a curve operation: do it once, where it enters.
@@ -303,18 +281,26 @@ export function recoverSender(
   transaction: UnrecoveredTransaction,
   crypto: SenderRecovery,
 ): SignedTransaction {
-  const hash = signingHash(transaction)
-  const { signature } = transaction
-  const sender =
-    crypto.recoverBytes && !isHighSignature(signature)
-      ? crypto.recoverBytes(hash, signaturePart(transaction), signature.yParity)
-      : crypto.recover(hash, lowSignature(signature))
+  const sender = senderOf(transaction, crypto)
   if (sender === undefined) {
     throw new LedgerError('LEDGER_SIGNATURE_INVALID', 'no sender recovers from the signature', {
       hash: transaction.hash,
     })
   }
   return withSender(transaction, sender)
+}
+
+function senderOf(
+  transaction: UnrecoveredTransaction,
+  crypto: SenderRecovery,
+): Address | undefined {
+  const { signature } = transaction
+  hashUnsignedPart(transaction, passingHash)
+  if (crypto.recoverBytes && signature instanceof EncodedSignature && !signature.isHigh) {
+    signature.writeTo(passingSignature)
+    return crypto.recoverBytes(passingHash, passingSignature, signature.yParity)
+  }
+  return crypto.recover(passingHash, lowSignature(signature))
 }
 
 /** The transaction with a sender that was recovered elsewhere, for example in a worker. */
@@ -362,7 +348,7 @@ export function recoverAuthority(
 ): Address | undefined {
   const { yParity, r, s } = authorization
   if (yParity !== 0 && yParity !== 1) return undefined
-  if (!isSignatureInRange(r, s) || s > S_MAX) return undefined
+  if (r === 0n || r >= CURVE_ORDER || s === 0n || isHighSignature({ s })) return undefined
   return crypto.recover(authorizationHash(authorization), { yParity, r, s })
 }
 
@@ -376,55 +362,74 @@ function typeOf(bytes: Uint8Array): TransactionType {
   })
 }
 
-/** Items are read where they lie: a view of each would cost more than all of decoding. */
+/** Reads the items of a transaction one by one where they lie: a view of each would cost more than all of decoding. */
+class FieldReader {
+  private readonly encoded: Uint8Array
+  private readonly at: readonly number[]
+  private next = 0
+
+  constructor(encoded: Uint8Array, at: readonly number[]) {
+    this.encoded = encoded
+    this.at = at
+  }
+
+  integer(sizeMax: number, field: string): bigint {
+    const i = this.next++
+    return rlpBigIntAt(this.encoded, this.at[i]!, this.at[i + 1]!, sizeMax, field)
+  }
+
+  bytes(field: string): Uint8Array {
+    const i = this.next++
+    return rlpBytesAt(this.encoded, this.at[i]!, this.at[i + 1]!, field)
+  }
+
+  list(field: string): readonly RlpItem[] {
+    const i = this.next++
+    const from = this.at[i]!
+    // Mostly there is nothing in it.
+    if (this.encoded[from] === EMPTY_LIST) return NO_ITEMS
+    return rlpList(decodeRlp(this.encoded.subarray(from, this.at[i + 1]!)), field)
+  }
+
+  signature(yParity: 0 | 1): EncodedSignature {
+    const [r, s, end] = [this.at[this.next]!, this.at[this.next + 1]!, this.at[this.next + 2]!]
+    return new EncodedSignature(this.encoded, r, s, end, yParity)
+  }
+}
+
 function fromFields(type: TransactionType, encoded: Uint8Array): UnrecoveredTransaction {
   const legacy = type === 0
   const dynamic = type >= 2
-  const at = rlpListPositions(encoded, legacy ? 0 : 1)
-  const count = at.length - 1
+  const positions = rlpListPositions(encoded, legacy ? 0 : 1)
+  const count = positions.length - 1
   if (count !== FIELD_COUNTS[type]) {
     throw invalid('item count', `must be ${FIELD_COUNTS[type]}, is ${count}`)
   }
-  let next = 0
-  const integer = (sizeMax: number, field: string): bigint => {
-    next += 1
-    return rlpBigIntAt(encoded, at[next - 1]!, at[next]!, sizeMax, field)
-  }
-  const bytes = (field: string): Uint8Array => {
-    next += 1
-    return rlpBytesAt(encoded, at[next - 1]!, at[next]!, field)
-  }
-  const list = (field: string): readonly RlpItem[] => {
-    next += 1
-    const from = at[next - 1]!
-    // Mostly there is nothing in it.
-    if (encoded[from] === EMPTY_LIST) return NO_ITEMS
-    return rlpList(decodeRlp(encoded.subarray(from, at[next]!)), field)
-  }
-  const typedChainId = legacy ? undefined : integer(32, 'chainId')
-  const nonce = integer(8, 'nonce')
-  const priority = integer(32, dynamic ? 'maxPriorityFeePerGas' : 'gasPrice')
-  const maxFeePerGas = dynamic ? integer(32, 'maxFeePerGas') : priority
-  const gasLimit = integer(8, 'gasLimit')
-  const to = decodeTo(bytes('to'), type)
-  const value = integer(32, 'value')
-  const data = bytes('data')
-  const accessList = legacy ? [] : decodeAccessList(list('accessList'))
-  const maxFeePerBlobGas = type === 3 ? integer(32, 'maxFeePerBlobGas') : 0n
+  const fields = new FieldReader(encoded, positions)
+  const typedChainId = legacy ? undefined : fields.integer(32, 'chainId')
+  const nonce = fields.integer(8, 'nonce')
+  const priority = fields.integer(32, dynamic ? 'maxPriorityFeePerGas' : 'gasPrice')
+  const maxFeePerGas = dynamic ? fields.integer(32, 'maxFeePerGas') : priority
+  const gasLimit = fields.integer(8, 'gasLimit')
+  const to = decodeTo(fields.bytes('to'), type)
+  const value = fields.integer(32, 'value')
+  const data = fields.bytes('data')
+  const accessList = legacy ? NOTHING : decodeAccessList(fields.list('accessList'))
+  const maxFeePerBlobGas = type === 3 ? fields.integer(32, 'maxFeePerBlobGas') : 0n
   const blobVersionedHashes =
-    type === 3 ? decodeHashes(list('blobVersionedHashes'), 'blobVersionedHashes') : []
-  const authorizationList = type === 4 ? decodeAuthorizations(list('authorizationList')) : []
-  const v = integer(32, 'v')
-  const r = integer(32, 'r')
-  const s = integer(32, 's')
+    type === 3 ? decodeHashes(fields.list('blobVersionedHashes'), 'blobVersionedHashes') : NOTHING
+  const authorizationList =
+    type === 4 ? decodeAuthorizations(fields.list('authorizationList')) : NOTHING
+  const v = fields.integer(32, 'v')
+  const [yParity, chainId] = legacy ? splitV(v) : [parityOf(v), typedChainId]
+  const signature = fields.signature(yParity)
 
   if (nonce > NONCE_MAX) throw invalid('nonce', 'must be below 2^64 - 1 (EIP-2681)')
   if (priority > maxFeePerGas) throw invalid('maxPriorityFeePerGas', 'exceeds maxFeePerGas')
   if (gasLimit * maxFeePerGas >= UINT256_LIMIT) {
     throw invalid('gasLimit', 'times the fee must be below 2^256')
   }
-  const [yParity, chainId] = legacy ? splitV(v) : [parityOf(v), typedChainId]
-  if (!isSignatureInRange(r, s) || (!legacy && s > S_MAX)) throw signatureOutOfRange()
+  if (!signature.isInRange() || (!legacy && signature.isHigh)) throw signatureOutOfRange()
   return {
     type,
     chainId,
@@ -439,7 +444,7 @@ function fromFields(type: TransactionType, encoded: Uint8Array): UnrecoveredTran
     maxFeePerBlobGas,
     blobVersionedHashes,
     authorizationList,
-    signature: { yParity, r, s },
+    signature,
     hash: keccak256Hex(encoded),
     encoded,
   }
@@ -485,6 +490,7 @@ function fieldsOf(tx: Transaction): RlpItem[] {
 
 const EMPTY_LIST = 0xc0
 const NO_ITEMS: readonly RlpItem[] = []
+const NOTHING: readonly never[] = []
 
 function decodeTo(bytes: Uint8Array, type: TransactionType): Address | undefined {
   if (bytes.length === 20) return bytesToHex(bytes)
@@ -492,7 +498,8 @@ function decodeTo(bytes: Uint8Array, type: TransactionType): Address | undefined
   throw invalid('to', `must have 20 bytes, has ${bytes.length}`)
 }
 
-function decodeAccessList(items: readonly RlpItem[]): AccessListEntry[] {
+function decodeAccessList(items: readonly RlpItem[]): readonly AccessListEntry[] {
+  if (items.length === 0) return NOTHING
   return items.map((entry) => {
     const parts = rlpList(entry, 'accessList entry')
     if (parts.length !== 2) throw invalid('accessList entry', 'must have 2 items')
@@ -538,10 +545,6 @@ function splitV(v: bigint): readonly [0 | 1, bigint | undefined] {
 function parityOf(v: bigint): 0 | 1 {
   if (v > 1n) throw new LedgerError('LEDGER_SIGNATURE_INVALID', 'yParity must be 0 or 1')
   return v === 0n ? 0 : 1
-}
-
-function isSignatureInRange(r: bigint, s: bigint): boolean {
-  return r > 0n && r < CURVE_ORDER && s > 0n && s < CURVE_ORDER
 }
 
 function signatureOutOfRange(): LedgerError {

@@ -7,8 +7,8 @@ import {
   createSecp256k1,
   type NativeSecp256k1,
   personalMessageHash,
-  signatureBytes,
 } from '../src/crypto.ts'
+import { signatureBytes } from '../src/signature.ts'
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 // The binding belongs to the node; the rules that both backends share are tested here.

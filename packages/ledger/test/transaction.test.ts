@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { createSecp256k1 } from '../src/crypto.ts'
 import { LedgerError } from '../src/error.ts'
 import { decodeRlp, encodeRlp, type RlpItem, rlpScalar } from '../src/rlp.ts'
+import { type Signature, signatureBytes } from '../src/signature.ts'
 import {
   type Authorization,
   authorizationHash,
@@ -14,7 +15,6 @@ import {
   hasBlobSidecar,
   recoverAuthority,
   recoverSender,
-  type Signature,
   signTransaction,
   type Transaction,
   type TransactionType,
@@ -118,7 +118,8 @@ describe('decodeTransaction', () => {
       const encoded = encodeTransaction(tx, sig)
       const { hash, encoded: kept, signature: found, ...rest } = decodeTransaction(encoded)
       expect(rest).toEqual(tx)
-      expect(found).toEqual(sig)
+      expect({ yParity: found.yParity, r: found.r, s: found.s }).toEqual(sig)
+      expect(bytesToHex(signatureBytes(found))).toBe(bytesToHex(signatureBytes(sig)))
       expect(kept).toBe(encoded)
       expect(hash).toMatch(/^0x[0-9a-f]{64}$/)
     })
