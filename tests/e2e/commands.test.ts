@@ -55,6 +55,12 @@ describe('the command line', () => {
     expect(verified.output).toContain('blocks: 0 to 3 are linked')
   })
 
+  it('accepts no fork where there is none', async () => {
+    const { code, output } = await runCommand('accept-fork', head, '--data-dir', chain)
+    expect(code).toBe(1)
+    expect(output).toMatch(/not forked.*NODE_CHAIN_FORKED/)
+  })
+
   it('refuses a block that was altered, and one that is cut off', async () => {
     const blocks = readFileSync(join(root, 'blocks.rlp'))
     const into = join(root, 'altered')

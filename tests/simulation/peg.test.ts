@@ -33,6 +33,12 @@ const MORE: Readonly<Record<string, (outcome: PegOutcome) => void>> = {
     expect(forged).toBe(1)
     expect(alarms).toEqual(['business'])
   },
+  // Its honest nodes stop it, and it alone, as soon as they see the second block.
+  'peg/forked-side-chain': ({ heights: [, business, health], frozen }) => {
+    expect(frozen).toEqual(['business'])
+    expect(business).toBeLessThan(25)
+    expect(health).toBeGreaterThan(35)
+  },
   'peg/equivocation': ({ frozen }) => expect(frozen).toEqual(['business']),
   'peg/impostor': ({ forged }) => expect(forged).toBe(0),
   'peg/relayers-away': ({ expired, virtualSeconds }) => {

@@ -61,6 +61,8 @@ export const KIND = {
   statusLeaves: 0x75,
   /** place in a ring -> two messages with which a validator contradicts itself. */
   evidence: 0x65,
+  /** Two blocks that are sealed at one height, and through which height that is accepted. */
+  fork: 0x79,
   /** Height of the snapshot that the chain goes on from, and whether what it replaced is removed. */
   snapshot: 0x70,
   /** How far a snapshot sync has come. */

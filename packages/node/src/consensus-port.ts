@@ -47,6 +47,7 @@ export function createConsensusPort(options: ConsensusPortOptions): ConsensusPor
       pool: { ready: pool.readyCount, queued: pool.size - pool.readyCount },
       headTransactions: chain.block(head)?.transactions.length ?? 0,
       evidence: consensus.evidence.entries.length,
+      fork: consensus.forks.fork,
       votes: votes.pending(),
     }
   }

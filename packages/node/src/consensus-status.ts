@@ -12,8 +12,11 @@ import {
   type State,
   type Vote,
 } from '@vellum/consensus'
-import type { Address } from '@vellum/evm'
+import { type Address, bytesToHex, type Hash, type Hex } from '@vellum/evm'
+import { encodeHeader } from '@vellum/ledger'
 import type { ConsensusFindings, ConsensusStep, ValidatorStatus } from '@vellum/rpc'
+import type { NodeErrorCode } from './error.ts'
+import type { Fork, NamedHeader } from './fork-book.ts'
 import type { PeerView } from './network.ts'
 
 export interface ConsensusFacts {
@@ -35,6 +38,7 @@ export interface ConsensusFacts {
   /** Transactions of the head. */
   readonly headTransactions: number
   readonly evidence: number
+  readonly fork: Fork | undefined
   readonly votes: ReadonlyMap<Address, Vote['kind']>
 }
 
@@ -88,6 +92,7 @@ export function consensusFindings(facts: ConsensusFacts): ConsensusFindings {
       transactions: facts.headTransactions,
     },
     sync: sync === undefined ? null : { ...sync },
+    fork: facts.fork === undefined ? null : proofOf(facts.fork),
     pool: { ...facts.pool },
     peers: facts.connected.length,
     abstainsThrough: state.abstainsThrough ?? null,
@@ -157,6 +162,7 @@ interface Wait {
 function stepOf(facts: ConsensusFacts, needed: number): Wait {
   const { state, self, sync } = facts
   const { validators, round } = state
+  if (facts.fork !== undefined) return nobody('forked')
   if (validators.length === 0) return nobody('starting')
   if (sync !== undefined) return nobody('syncing')
   if (self === undefined || !validators.includes(self)) return nobody('following')
@@ -180,6 +186,15 @@ function stepOf(facts: ConsensusFacts, needed: number): Wait {
     return waiting('waiting for prepares', validators, [...state.prepares.keys()], needed)
   }
   return waiting('waiting for commits', validators, [...state.commits.keys()], needed)
+}
+
+function proofOf({ height, ours, theirs, sealedBoth }: Fork): ConsensusFindings['fork'] {
+  const proven = ({ hash, header }: NamedHeader): { hash: Hash; header: Hex } => ({
+    hash,
+    header: bytesToHex(encodeHeader(header)),
+  })
+  const code: NodeErrorCode = 'NODE_CHAIN_FORKED'
+  return { code, height, ours: proven(ours), theirs: proven(theirs), sealedBoth }
 }
 
 function nobody(step: ConsensusStep): Wait {

@@ -30,6 +30,8 @@ function inEnglish(found: ConsensusFindings): string {
   switch (step) {
     case 'starting':
       return 'The node has just started and reads its chain.'
+    case 'forked':
+      return `Two blocks are sealed at height ${found.fork?.height}: ${found.fork?.ours.hash}, which this node has, and ${found.fork?.theirs.hash}. More validators lie than are tolerated. This node has stopped the chain: it makes, takes and votes for no block of it.`
     case 'following':
       return self === null
         ? `This node has no validator key: it follows, and has block ${height - 1}.`
@@ -66,6 +68,10 @@ function inEnglish(found: ConsensusFindings): string {
 
 function remedyInEnglish(found: ConsensusFindings): string | null {
   const { step, quorum, unreachable, clock, waitingFor } = found
+  if (found.fork !== null) {
+    const { ours, sealedBoth } = found.fork
+    return `Agree with the other operators on one of the two blocks${sealedBoth.length > 0 ? `; ${names(sealedBoth, 'en')} sealed both` : ''}. To go on with that of this node: stop it and run \`vellum accept-fork ${ours.hash}\`. To go on with the other: delete the data of this chain and synchronise with nodes that have that block. Both headers are in vellum_consensusStatus.`
+  }
   const advice: string[] = []
   if (found.role === 'validator' && quorum.missing > 0) {
     const abstaining = abstainingOf(found)
@@ -107,6 +113,8 @@ function inChinese(found: ConsensusFindings): string {
   switch (step) {
     case 'starting':
       return '节点刚启动，正在读取链。'
+    case 'forked':
+      return `高度 ${found.fork?.height} 上有两个已密封的区块：本节点的 ${found.fork?.ours.hash} 与 ${found.fork?.theirs.hash}。作恶的验证者超出了可容忍的数量。本节点已停止该链：不产生、不接收区块，也不投票。`
     case 'following':
       return self === null
         ? `本节点没有验证者密钥：只跟随，已有区块 ${height - 1}。`
@@ -143,6 +151,10 @@ function inChinese(found: ConsensusFindings): string {
 
 function remedyInChinese(found: ConsensusFindings): string | null {
   const { step, quorum, unreachable, clock, waitingFor } = found
+  if (found.fork !== null) {
+    const { ours, sealedBoth } = found.fork
+    return `请与其他运营者就其中一个区块达成一致${sealedBoth.length > 0 ? `；${names(sealedBoth, 'zh-CN')} 对两者都作了密封` : ''}。若以本节点的区块为准：停止节点并运行 \`vellum accept-fork ${ours.hash}\`。若以另一个为准：删除该链的数据，与拥有该区块的节点重新同步。两个区块头都在 vellum_consensusStatus 中。`
+  }
   const advice: string[] = []
   if (found.role === 'validator' && quorum.missing > 0) {
     const abstaining = abstainingOf(found)

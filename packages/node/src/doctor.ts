@@ -88,6 +88,7 @@ function diagnoseConsensus(status: ConsensusStatus, language: Language): Finding
   const remedy = remedyOf(status, language)
   if (remedy !== null) {
     const isTrouble =
+      status.fork !== null ||
       (status.role === 'validator' && quorum.missing > 0) ||
       Math.abs(clock.offsetMs) > clock.toleranceMs
     findings.push({ level: isTrouble ? 'trouble' : 'warning', text: remedy })
@@ -110,6 +111,7 @@ function diagnoseConsensus(status: ConsensusStatus, language: Language): Finding
 function levelOf({ step, round, pool, head, timer }: ConsensusStatus): FindingLevel {
   switch (step) {
     case 'abstaining':
+    case 'forked':
       return 'trouble'
     case 'syncing':
     case 'starting':

@@ -2,6 +2,8 @@
 
 /** Stable words; messages may change. */
 export type NodeErrorCode =
+  /** Two blocks are sealed at one height of this chain: see fork-book.ts. */
+  | 'NODE_CHAIN_FORKED'
   | 'NODE_CONFIG_INVALID'
   | 'NODE_FILE_INVALID'
   | 'NODE_GENESIS_MISMATCH'

@@ -5,6 +5,8 @@ import type { Address } from '@vellum/evm'
 
 export interface ReadinessFacts {
   readonly hasFailed: boolean
+  /** Two blocks are sealed at one height: the chain is stopped here. */
+  readonly isForked: boolean
   /** Blocks that the highest peer is ahead. */
   readonly behind: number
   /** Of the next block; empty on a chain that is not sealed by QBFT. */
@@ -31,6 +33,7 @@ export function readiness(facts: ReadinessFacts): Readiness {
   const { behind, validators, self, connected } = facts
   const reasons: string[] = []
   if (facts.hasFailed) reasons.push('the node has failed and stops')
+  if (facts.isForked) reasons.push('the chain is forked, and stopped here (NODE_CHAIN_FORKED)')
   if (behind > READY_BLOCKS_BEHIND_MAX) {
     reasons.push(`${behind} blocks behind the peers, more than ${READY_BLOCKS_BEHIND_MAX}`)
   }

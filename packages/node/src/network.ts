@@ -66,6 +66,8 @@ export interface NetworkPorts {
   readonly timers: Timers
   readonly log: Logger
   readonly clientVersion: string
+  /** A peer has another block than we at this height. */
+  readonly suspect: (peer: PeerAddress, height: number) => void
   readonly onFailure: (error: unknown) => void
 }
 
@@ -114,11 +116,8 @@ export function createNetwork(ports: NetworkPorts): Network {
 
   function heard(peer: PeerAddress, { height, hash }: HeadNews): void {
     const ours = height <= chain.head().header.number ? chain.hashAt(height) : undefined
-    if (ours !== undefined && ours !== hash) {
-      // Final blocks do not differ among honest nodes: whoever it is, someone must look.
-      log.error('a peer names another block at this height', { peer, height, ours, theirs: hash })
-      return transport.penalise(peer, 'another chain', 'severe')
-    }
+    // Final blocks do not differ among honest nodes.
+    if (ours !== undefined && ours !== hash) return ports.suspect(peer, height)
     const view = views.get(peer)
     if (view !== undefined) views.set(peer, { ...view, height, heardAt: clock.elapsed() })
     sync.tell({ type: 'peerHead', peer, height })

@@ -209,6 +209,7 @@ export function readinessOf(
   const progress = progressOf(consensus?.sync?.state())
   return readiness({
     hasFailed,
+    isForked: consensus?.forks.fork !== undefined,
     behind: progress === undefined ? 0 : progress.highestBlock - progress.currentBlock,
     validators: state?.validators ?? [],
     self: signer?.address,

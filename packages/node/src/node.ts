@@ -23,6 +23,8 @@ import { createConsensusWatch } from './consensus-watch.ts'
 import { NodeError } from './error.ts'
 import { createEviction, type Eviction } from './eviction.ts'
 import { type EvidenceBook, openEvidenceBook } from './evidence-book.ts'
+import { type ForkBook, openForkBook } from './fork-book.ts'
+import { createForkInquiry } from './fork-inquiry.ts'
 import { createIntake } from './intake.ts'
 import { createLogIndexing } from './log-indexing.ts'
 import { createMembership } from './membership.ts'
@@ -80,6 +82,8 @@ export interface NodeConsensus {
   readonly votes: OperatorVotes
   /** With which validators have contradicted themselves. */
   readonly evidence: EvidenceBook
+  /** Whether the chain is forked, and therefore stopped. */
+  readonly forks: ForkBook
   /** undefined where this node does not vote by itself. */
   readonly eviction: Eviction | undefined
 }
@@ -138,8 +142,16 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
   let consensusPort: ConsensusPort | undefined
   if (qbft !== undefined && genesis.qbft !== undefined) {
     const store = createStore(disk, crc32)
-    const recover = recoveryIn(messageDomainOf(chain), recoverSeal(crypto))
+    const recoverSealer = recoverSeal(crypto)
+    const recover = recoveryIn(messageDomainOf(chain), recoverSealer)
     const evidence = openEvidenceBook({ store, recover, log: log.child('evidence'), onFailure })
+    const forks = openForkBook({
+      chain,
+      scheme: qbft,
+      store,
+      recover: recoverSealer,
+      log: log.child('fork'),
+    })
     const votes = createOperatorVotes(genesis.qbft.epochLength)
     let eviction: Eviction | undefined
     let sync: Sync | undefined
@@ -162,6 +174,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         transport,
         votes: ports.votes,
         operatorVotes: votes,
+        forks,
         onFailure,
         observer: {
           stepped: (event, effects, next) => {
@@ -176,6 +189,8 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
           ahead: (peer, height) => sync?.tell({ type: 'peerHead', peer, height }),
           behind: (peer) => network?.remind(peer),
           evidence: (first, second) => void evidence.add(first, second),
+          // It may be importing the very block that shows the fork.
+          forked: () => void sync?.stop().catch(onFailure),
         },
       },
     )
@@ -187,6 +202,10 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
       )
     }
     if (transport !== undefined && spread !== undefined) {
+      const { suspect } = createForkInquiry({
+        ...{ chain, runner, forks, transport, onFailure },
+        log: log.child('fork'),
+      })
       sync = createSync({
         chain,
         runner,
@@ -195,6 +214,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         timers,
         log: log.child('sync'),
         takesPart,
+        suspect,
         onFailure,
       })
       if (isSnapshotWanted(options) && chain.head().header.number === 0) {
@@ -225,10 +245,11 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         timers,
         log: log.child('network'),
         clientVersion,
+        suspect,
         onFailure,
       })
     }
-    const core = { runner, sync, network, votes, evidence }
+    const core = { runner, sync, network, votes, evidence, forks }
     const port = createConsensusPort({
       consensus: core,
       scheme: qbft,

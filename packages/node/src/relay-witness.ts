@@ -4,12 +4,13 @@
  * brought ours: the contract sees that both cannot be, and freezes.
  *
  * A branch that nobody goes on with ends below what the client knows, so that its nodes have nothing to
- * compare. Such a node brings its last header once; then those of the other branch find it wrong.
+ * compare. Such a node brings its last header once; then those of the other branch find it wrong. A node that
+ * has met the second block itself, and stopped its chain, brings both headers.
  */
 
 import { ADDRESSES } from '@vellum/contracts/addresses'
 import { bytesToHex, type Hash } from '@vellum/evm'
-import { encodeHeader, type Receipt } from '@vellum/ledger'
+import { encodeHeader, type Header, type Receipt } from '@vellum/ledger'
 import { decodeClient, encodeUpdate, LIGHT_CLIENT_CALLS, PEG_TOPICS } from '@vellum/sidechain'
 import type { VellumNode } from './node.ts'
 import type { CancelTimer, Logger, Timers } from './ports.ts'
@@ -17,7 +18,7 @@ import type { RelayChain } from './relay-chain.ts'
 
 export interface WitnessedChain {
   readonly name: string
-  readonly node: Pick<VellumNode, 'chain'>
+  readonly node: Pick<VellumNode, 'chain' | 'consensus'>
 }
 
 export interface WitnessPorts {
@@ -50,11 +51,12 @@ export function watchClient(
   const { chain } = of.node
   let behind: CancelTimer | undefined
   let shown = 0
+  let isShowing = false
 
   function uponKept({ height, hash }: KeptHeader): void {
     const own = chain.hashAt(height)
     if (own === undefined) return waitFor(height)
-    if (own !== hash) void show(height, 'the client keeps another block')
+    if (own !== hash) void showOwn(height, 'the client keeps another block')
   }
 
   /** Once for each height at which this node stands still. */
@@ -64,15 +66,28 @@ export function watchClient(
       const { number } = chain.head().header
       if (number >= height || number <= shown) return
       shown = number
-      void show(number, 'this node knows of no later block')
+      void showOwn(number, 'this node knows of no later block')
     })
   }
 
-  /** Brings our header of a height, by whichever kept header vouches for it. */
-  async function show(height: number, why: string): Promise<void> {
+  /** Both of them, again and again, until the client believes neither. */
+  async function showFork(): Promise<void> {
+    const fork = of.node.consensus?.forks.fork
+    if (fork === undefined || isShowing) return
+    isShowing = true
+    for (const { header } of [fork.ours, fork.theirs]) await show(header, 'the chain is forked')
+    isShowing = false
+  }
+
+  async function showOwn(height: number, why: string): Promise<void> {
+    const found = chain.header(height)
+    if (found !== undefined && height > 0) await show(found.header, why)
+  }
+
+  /** Brings a header, by whichever kept header vouches for it. */
+  async function show(header: Header, why: string): Promise<void> {
+    const height = header.number
     try {
-      const header = chain.header(height)
-      if (header === undefined || height === 0) return
       const { chainId } = chain.genesis
       const head = await at.head()
       const call = LIGHT_CLIENT_CALLS.client.encodeCall([chainId])
@@ -82,14 +97,14 @@ export function watchClient(
       if (status !== 'active') return
       for (const trusted of new Set([height, latestHeight, oldestHeight])) {
         if (trusted > height) continue
-        const data = encodeUpdate(chainId, trusted, encodeHeader(header.header))
+        const data = encodeUpdate(chainId, trusted, encodeHeader(header))
         const update = { to: ADDRESSES.qbftLightClient, data, gas: HEADER_GAS }
         const trial = await at.attempt(update)
         if (!trial.ok) continue
         // Without a log it is what the client keeps.
         if (trial.logs.length === 0) return
         const landing = await at.submit(update)
-        log.warn('a header of ours is shown to a light client', {
+        log.warn('a header is shown to a light client', {
           of: of.name,
           at: at.name,
           height,
@@ -110,6 +125,7 @@ export function watchClient(
 
   const forget = on.node.chain.onHead(({ receipts }) => {
     for (const kept of keptIn(receipts, chain.genesis.chainId)) uponKept(kept)
+    void showFork()
   })
   return () => {
     forget()

@@ -42,6 +42,7 @@ import {
   createCache,
   decodeBody,
   type ExecutedBlock,
+  type Header,
   isRefusal,
   LedgerError,
   type Pool,
@@ -50,6 +51,7 @@ import {
   type Verdict,
 } from '@vellum/ledger'
 import type { NodeConfig } from './config.ts'
+import type { ForkBook } from './fork-book.ts'
 import { createMailbox, type Letter } from './mailbox.ts'
 import type { OperatorVotes } from './operator-votes.ts'
 import type {
@@ -82,6 +84,11 @@ export interface Runner {
    */
   importBlock(block: Block): Promise<Verdict>
   /**
+   * In its turn, a header of a height that is decided: fine if it is ours. If it proves that the chain is
+   * forked, the chain is stopped when this resolves. Rejects if the node cannot go on.
+   */
+  examine(header: Header): Promise<Verdict>
+  /**
    * Makes a block the head whose state a snapshot has brought, in its turn: see `Chain.startFrom`.
    * Resolves to false if the node is stopping; rejects if it cannot go on.
    */
@@ -108,6 +115,7 @@ export interface RunnerPorts {
   readonly transport: Pick<Transport, 'send' | 'penalise'> | undefined
   readonly votes: VoteLog | undefined
   readonly operatorVotes: OperatorVotes
+  readonly forks: ForkBook
   readonly observer: RunnerObserver
   /** Told once, when a block could not be made or written, or a vote not kept: the node must stop. */
   readonly onFailure: (error: unknown) => void
@@ -125,6 +133,8 @@ export interface RunnerObserver {
   behind(peer: PeerAddress): void
   /** Proof that a validator has said two things in one place. */
   evidence(first: Message, second: Message): void
+  /** The chain is forked: nothing is made, imported or said any more. */
+  forked(): void
 }
 
 type Own =
@@ -136,12 +146,21 @@ type Own =
       readonly reject: (error: unknown) => void
     }
   | {
+      readonly kind: 'header'
+      readonly header: Header
+      readonly resolve: (verdict: Verdict) => void
+      readonly reject: (error: unknown) => void
+    }
+  | {
       readonly kind: 'snapshot'
       readonly block: Block
       readonly receipts: readonly Receipt[]
       readonly resolve: (isDone: boolean) => void
       readonly reject: (error: unknown) => void
     }
+
+/** Why a block is refused that stands on another one than our head. */
+export const OTHER_BRANCH = 'its parent is another block than ours'
 
 /** From this many transactions in a block on, the next one gathers for the whole of `gatherMs`. */
 const BUSY_COUNT = 100
@@ -166,7 +185,7 @@ const HARMLESS: ReadonlySet<RejectReason> = new Set(['late', 'duplicate', 'too f
 
 export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner {
   const { settings, blocks } = options
-  const { chain, scheme, pool, crypto, clock, timers, log, signer, transport, votes } = ports
+  const { chain, scheme, pool, crypto, clock, timers, log, signer, transport, votes, forks } = ports
   const domain = messageDomainOf(chain)
   const recover = rememberSigners(crypto)
   const recoverAuthor = recoveryIn(domain, recover)
@@ -290,14 +309,17 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       throw error
     }
     if (own.kind === 'import') return importNow(own.block).then(own.resolve, refuse)
+    if (own.kind === 'header') return examineNow(own.header).then(own.resolve, refuse)
     return startNow(own.block, own.receipts).then(() => own.resolve(true), refuse)
   }
 
   function advance(event: Event): Promise<void> | undefined {
+    // A chain that is forked is stopped: the engine knows where, and does nothing about it.
+    if (forks.fork !== undefined && event.type !== 'newHead') return undefined
     const transition = step(state, event, env)
     state = transition.state
     ports.observer.stepped(event, transition.effects, state)
-    return perform(transition.effects, 0)
+    return forks.fork === undefined ? perform(transition.effects, 0) : undefined
   }
 
   /** Performs effects from an index on; a promise only where something must be waited for. */
@@ -453,15 +475,28 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   }
 
   async function importNow(block: Block): Promise<Verdict> {
-    const { number } = block.header
-    if (number <= chain.head().header.number) {
-      const isOurs = chain.hashAt(number) === scheme.hash(block.header)
-      return isOurs ? { ok: true } : { ok: false, reason: 'another block is final at this height' }
+    const { number, parentHash } = block.header
+    const head = chain.head()
+    if (number <= head.header.number) return examineNow(block.header)
+    if (forks.fork !== undefined) return { ok: false, reason: 'the chain is forked, and stopped' }
+    if (number === head.header.number + 1 && parentHash !== head.hash) {
+      return { ok: false, reason: OTHER_BRANCH }
     }
     const verdict = chain.execute(block)
     if (verdict.executed === undefined) return verdict
     await append(verdict.executed)
     return { ok: true }
+  }
+
+  async function examineNow(header: Header): Promise<Verdict> {
+    if (chain.hashAt(header.number) === scheme.hash(header)) return { ok: true }
+    if (await forks.examine(header)) stopForked()
+    return { ok: false, reason: 'another block is final at this height' }
+  }
+
+  function stopForked(): void {
+    cancelTimers()
+    ports.observer.forked()
   }
 
   async function startNow(block: Block, receipts: readonly Receipt[]): Promise<void> {
@@ -544,6 +579,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
         state = initialState(last - 2)
       }
       isRunning = true
+      if (forks.fork !== undefined) stopForked()
       running = run(beginHeight()).catch(fail)
     },
     stop: async () => {
@@ -566,6 +602,11 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
     importBlock: (block) =>
       new Promise((resolve, reject) => {
         if (isStarted) mailbox.put({ kind: 'import', block, resolve, reject })
+        else resolve({ ok: false, reason: 'the node is stopping' })
+      }),
+    examine: (header) =>
+      new Promise((resolve, reject) => {
+        if (isStarted) mailbox.put({ kind: 'header', header, resolve, reject })
         else resolve({ ok: false, reason: 'the node is stopping' })
       }),
     startFrom: (block, receipts) =>

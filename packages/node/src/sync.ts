@@ -11,7 +11,7 @@ import {
 import { type Block, type Chain, decodeBlock, isRefusal } from '@vellum/ledger'
 import { NodeError } from './error.ts'
 import type { CancelTimer, Logger, PeerAddress, Timers, Transport } from './ports.ts'
-import type { Runner } from './runner.ts'
+import { OTHER_BRANCH, type Runner } from './runner.ts'
 import type { SenderSource } from './senders.ts'
 import { decodeBlocks, encodeBlocks, encodeBlocksQuestion } from './wire.ts'
 
@@ -32,6 +32,8 @@ export interface SyncPorts {
   readonly log: Logger
   /** True for a validator that votes: the next block comes to it as a proposal. */
   readonly takesPart: () => boolean
+  /** A peer's blocks stand on another one than ours at this height. */
+  readonly suspect: (peer: PeerAddress, height: number) => void
   readonly onFailure: (error: unknown) => void
 }
 
@@ -111,7 +113,9 @@ export function createSync(ports: SyncPorts): Sync {
       const refusal = await importBlocks(blocks)
       if (refusal === undefined || isStopped) continue
       log.warn('a peer sent a block that is not the chain’s', { peer, reason: refusal })
-      transport.penalise(peer, refusal, 'severe')
+      // Whether it lies, or the chain is forked, its block at our height will show.
+      if (refusal === OTHER_BRANCH) ports.suspect(peer, chain.head().header.number)
+      else transport.penalise(peer, refusal, 'severe')
       // What was received after it may stand on it.
       answers = []
       tell({ type: 'head', height: chain.head().header.number, isDropped: true })

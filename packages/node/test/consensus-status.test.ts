@@ -58,6 +58,7 @@ function facts(fields: Partial<ConsensusFacts> = {}): ConsensusFacts {
     pool: { ready: 0, queued: 0 },
     headTransactions: 1,
     evidence: 0,
+    fork: undefined,
     votes: new Map(),
     ...fields,
   }

@@ -10,6 +10,7 @@ const VALIDATORS = [at(1), at(2), at(3), at(4)]
 function facts(fields: Partial<ReadinessFacts> = {}): ReadinessFacts {
   return {
     hasFailed: false,
+    isForked: false,
     behind: 0,
     validators: VALIDATORS,
     self: at(1),
@@ -54,6 +55,7 @@ const CASES: readonly Case[] = [
   { name: 'a node a little behind', facts: { behind: 8 } },
   { name: 'a node far behind', facts: { behind: 9 }, reason: '9 blocks behind the peers' },
   { name: 'a node that has failed', facts: { hasFailed: true }, reason: 'the node has failed' },
+  { name: 'a chain that is forked', facts: { isForked: true }, reason: 'the chain is forked' },
 ]
 
 describe('readiness', () => {

@@ -3,11 +3,13 @@
  * same in JSON; numbers are numbers here, times milliseconds.
  */
 
-import type { Address, Hash } from '@vellum/evm'
+import type { Address, Hash, Hex } from '@vellum/evm'
 
 export type ConsensusStep =
   /** The node has just started: the engine has not been told of the chain. */
   | 'starting'
+  /** Two blocks are sealed at one height: the node has stopped this chain. */
+  | 'forked'
   /** This node is no validator of the next block: it follows. */
   | 'following'
   /** The peers are two blocks ahead or more. */
@@ -59,6 +61,25 @@ export interface ValidatorStatus {
   /** Its head, as it told last. */
   readonly height: number | null
   readonly version: string | null
+}
+
+/** A header and its name, as proof of what was sealed. */
+export interface ProvenHeader {
+  readonly hash: Hash
+  /** Its RLP, with the seals. */
+  readonly header: Hex
+}
+
+/** Two blocks at one height, each sealed by a quorum: more validators lie than are tolerated. */
+export interface ForkProof {
+  /** NODE_CHAIN_FORKED. */
+  readonly code: string
+  readonly height: number
+  /** The block that this node has. */
+  readonly ours: ProvenHeader
+  readonly theirs: ProvenHeader
+  /** Whose seals are in both headers. */
+  readonly sealedBoth: readonly Address[]
 }
 
 /** All that is found; `ConsensusStatus` adds the words. */
@@ -116,6 +137,8 @@ export interface ConsensusFindings {
   }
   /** Where catching up is; null if this node is not behind. */
   readonly sync: { readonly currentBlock: number; readonly highestBlock: number } | null
+  /** Why the chain is stopped here; null if it is not. */
+  readonly fork: ForkProof | null
   readonly pool: { readonly ready: number; readonly queued: number }
   readonly peers: number
   /** Height after which this validator votes again; null: it votes. */

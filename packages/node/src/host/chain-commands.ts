@@ -1,4 +1,4 @@
-/** `vellum init`, `export`, `import` and `verify`: what is done with a chain that does not run. */
+/** `vellum init`, `export`, `import`, `verify` and `accept-fork`: what is done with a chain that does not run. */
 
 import {
   closeSync,
@@ -14,7 +14,7 @@ import {
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { Address } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import {
   type Block,
   type Chain,
@@ -238,6 +238,22 @@ export async function verifyChain(acceptHead: boolean, ports: CommandPorts): Pro
     },
     acceptHead,
   )
+}
+
+/**
+ * Goes on with this directory's blocks after a fork: see fork-book.ts.
+ * @param ours hash of the block that the directory has at the height of the fork
+ */
+export async function acceptFork(ours: string, ports: CommandPorts): Promise<void> {
+  await withNode(ports, async ({ node }) => {
+    if (node.consensus === undefined) {
+      throw new NodeError('NODE_CHAIN_FORKED', 'this chain is not sealed by QBFT: it has no forks')
+    }
+    const { height, theirs } = await node.consensus.forks.accept(ours.toLowerCase() as Hash)
+    const head = node.chain.head().header.number
+    ports.print(`block ${height} stays ${ours}; ${theirs.hash} is passed over`)
+    ports.print(`forks up to block ${head} stop this chain no more; both headers stay on record`)
+  })
 }
 
 function verifyStoredHeader(chain: Chain, number: number): void {

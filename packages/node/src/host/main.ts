@@ -12,6 +12,7 @@ import { LANGUAGES, type Language } from '../consensus-words.ts'
 import { NodeError } from '../error.ts'
 import { initVotes, listAccounts, newAccount } from './account-commands.ts'
 import {
+  acceptFork,
   type CommandPorts,
   exportBlocks,
   importBlocks,
@@ -173,6 +174,11 @@ withChain(program.command('verify'))
   .action((flags: Flags & { acceptHead?: boolean }) =>
     verifyChain(flags.acceptHead ?? false, portsOf(flags)),
   )
+
+withChain(program.command('accept-fork'))
+  .description('go on with the blocks of this directory after two were sealed at one height')
+  .argument('<hash>', 'hash of its block at that height')
+  .action((hash: string, flags: Flags) => acceptFork(hash, portsOf(flags)))
 
 withChain(program.command('doctor'))
   .description('say why no block is made, and what is wrong with a node')

@@ -17,21 +17,32 @@ import {
 } from './forgery.ts'
 import { type AdversaryPorts, type Behaviour, type Interference, isOwn } from './interference.ts'
 
+/** By then side chains are attached, and messages on their way. */
+const FORKED_HEIGHT = 20
+
 export const twoFaced: Behaviour = colluder(variantOf)
 
-/** The same where vanity means something: the twin has room for a little less gas. */
-export const forker: Behaviour = colluder((block) =>
-  altered(block, { gasLimit: block.header.gasLimit - 1n }),
+/**
+ * The same where vanity means something: the twin has room for a little less gas. It waits until the chain
+ * is in use: one that is forked is stopped by whoever sees it.
+ */
+export const forker: Behaviour = colluder(
+  (block) => altered(block, { gasLimit: block.header.gasLimit - 1n }),
+  FORKED_HEIGHT,
 )
 
-/** @param twinOf the same block under another name, as valid as the first */
-function colluder(twinOf: (block: ProposedBlock) => ProposedBlock): Behaviour {
-  return (ports) => collude(ports, twinOf)
+/**
+ * @param twinOf the same block under another name, as valid as the first
+ * @param firstHeight below it, it is honest
+ */
+function colluder(twinOf: (block: ProposedBlock) => ProposedBlock, firstHeight = 0): Behaviour {
+  return (ports) => collude(ports, twinOf, firstHeight)
 }
 
 const collude = (
   ports: AdversaryPorts,
   twinOf: (block: ProposedBlock) => ProposedBlock,
+  firstHeight: number,
 ): Interference => {
   /** digest of a block -> digest of what the other half is shown. */
   const twins = new Map<Hash, Hash>()
@@ -43,6 +54,7 @@ const collude = (
     },
     consensus: ({ to, message, bytes }) => {
       if (!isOwn(ports, message)) return []
+      if (message.payload.height < firstHeight) return [bytes]
       if (!isOnOtherSide(ports, to)) return [bytes]
       if (message.kind === 'proposal') {
         const { block } = message.payload

@@ -404,6 +404,11 @@ export async function runPegWorld(
     [...pegChecks.messages.values()].some(
       ({ from, to, acknowledged }) => acknowledged === undefined && settles(from) && settles(to),
     )
+  /** Where a chain has stopped there may be nothing left to do: then the next heartbeat is waited for. */
+  const goesOn = (): boolean =>
+    homes.every(
+      ({ checks, isTrusted: counts }, i) => !counts || checks.height > heightsAtHealing[i]!,
+    )
   // What is done by one message may send another: nothing must be open for a while.
   let quietSince: number | undefined
   let settledMs: number | undefined
@@ -411,7 +416,7 @@ export async function runPegWorld(
     if (isBroken()) return true
     if (isOpen()) quietSince = undefined
     else quietSince ??= time.now()
-    return quietSince !== undefined && time.now() - quietSince > 2 * TIDY_MS
+    return quietSince !== undefined && time.now() - quietSince > 2 * TIDY_MS && goesOn()
   })
   if (quietSince !== undefined) settledMs = quietSince - healedAt
 
