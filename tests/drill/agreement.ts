@@ -54,10 +54,9 @@ async function factsOf(
 /** @returns transactions of which a node has another receipt than a client was given, or none */
 export async function findLost(
   nodes: readonly NetworkProcess[],
-  seen: ReadonlyMap<Hash, SeenReceipt>,
+  expected: readonly SeenReceipt[],
 ): Promise<Set<Hash>> {
   const lost = new Set<Hash>()
-  const expected = [...seen.values()]
   for (let at = 0; at < expected.length; at += BATCH) {
     const part = expected.slice(at, at + BATCH)
     for (const node of nodes) {

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { findForks, findLost } from './agreement.ts'
-import { type DrillLoad, startDrillLoad } from './drill-load.ts'
+import { type DrillLoad, type SeenReceipt, startDrillLoad } from './drill-load.ts'
 import { createRunningNetwork, type NetworkProcess } from './running-network.ts'
 import { openTcpDoor, type TcpDoor } from './tcp-links.ts'
 
@@ -20,15 +20,28 @@ export interface DrillWorld {
   waitAbove(height: number): Promise<number>
   /** Resolves when a node has caught up with the highest. @returns milliseconds */
   waitCaughtUp(node: NetworkProcess): Promise<number>
-  /** Waits until all running nodes have the same blocks, and compares everything since the last time. */
-  compare(): Promise<{ readonly lost: number; readonly forks: number }>
+  /** Waits until all running nodes have the same blocks, and compares what came since the last time. */
+  compare(): Promise<Comparison>
+  /** The same, of everything since the beginning. */
+  compareAll(): Promise<Comparison>
   stop(): Promise<void>
+}
+
+export interface Comparison {
+  /** Receipts seen by clients that a node does not have so. */
+  readonly lost: number
+  /** Heights at which not all have the same block. */
+  readonly forks: number
 }
 
 export interface DrillWorldOptions {
   readonly directory: string
   readonly validators: number
   readonly followers: number
+  /** Least milliseconds between blocks; undefined: on demand. */
+  readonly blockPeriodMs?: number
+  /** Seconds of a round; undefined: 2. */
+  readonly requestTimeout?: number
 }
 
 const CHAIN_ID = 1337
@@ -60,6 +73,8 @@ export async function createDrillWorld(options: DrillWorldOptions): Promise<Dril
   await Promise.all(nodes.map((node) => node.start()))
   const load = startDrillLoad(CHAIN_ID, nodes)
   let compared = 0
+  /** Receipts of which a comparison has been made; the map of those seen keeps their order. */
+  let receiptsCompared = 0
 
   const running = (): NetworkProcess[] => nodes.filter(({ isRunning }) => isRunning)
 
@@ -91,6 +106,27 @@ export async function createDrillWorld(options: DrillWorldOptions): Promise<Dril
     return performance.now() - startedAt
   }
 
+  /** A receipt that was seen is of a block that some node has: then all have it. */
+  async function sameHeight(): Promise<number> {
+    const target = await height()
+    await until(
+      async () => (await Promise.all(running().map(heightOf))).every((each) => each >= target),
+      CATCH_UP_MS_MAX,
+      'not all nodes have all blocks',
+    )
+    return target
+  }
+
+  async function comparison(
+    from: number,
+    to: number,
+    seen: readonly SeenReceipt[],
+  ): Promise<Comparison> {
+    const forks = await findForks(running(), from, to)
+    const lost = await findLost(running(), seen)
+    return { lost: lost.size, forks: forks.length }
+  }
+
   return {
     nodes,
     validators: options.validators,
@@ -118,21 +154,17 @@ export async function createDrillWorld(options: DrillWorldOptions): Promise<Dril
         `${node.name} does not catch up`,
       ),
     compare: async () => {
-      const seen = new Map(load.seen)
-      const target = await height()
-      await until(
-        async () => {
-          const heights = await Promise.all(running().map(heightOf))
-          return heights.every((each) => each >= target)
-        },
-        CATCH_UP_MS_MAX,
-        'not all nodes have all blocks',
-      )
-      const forks = await findForks(running(), compared + 1, target)
+      const seen = [...load.seen.values()]
+      const fresh = seen.slice(receiptsCompared)
+      const target = await sameHeight()
+      const found = await comparison(compared + 1, target, fresh)
       compared = target
-      // A receipt is of a block that some node has; all have it by now.
-      const lost = await findLost(running(), seen)
-      return { lost: lost.size, forks: forks.length }
+      receiptsCompared = seen.length
+      return found
+    },
+    compareAll: async () => {
+      const seen = [...load.seen.values()]
+      return comparison(1, await sameHeight(), seen)
     },
     stop: async () => {
       await load.stop()

@@ -1,116 +1,138 @@
 /**
- * `pnpm drill [--short]`: real validators on this machine, under load, and everything that may happen
- * to them. Prints how long the next block took; ends with `N drills, V violations`. Exit code 1 if
- * there was one: a lost receipt, a fork, a block that should not be, or none that should.
+ * `pnpm drill [PART] [--short] [--SIZE N]`: real validators on this machine, under load, and everything
+ * that may happen to them. Without a part, all of them one after another.
+ *
+ * Prints each figure beside its goal, and `N passed, N failed` at the end. Exit code 1 if one failed.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createDrillWorld, type DrillWorld } from './drill-world.ts'
-import {
-  cutInHalves,
-  cutOff,
-  type Drill,
-  format,
-  killOne,
-  killTwo,
-  loseVotes,
-  pauseOne,
-  replaceAll,
-  restartAll,
-  skewClock,
-  wipeOne,
-} from './drills.ts'
-import type { NetworkProcess } from './running-network.ts'
+import { changes } from './changes.ts'
+import { flood } from './flood.ts'
+import { incidents } from './incidents.ts'
+import { kills } from './kills.ts'
+import type { Finding, Part } from './part.ts'
+import { restarts } from './restarts.ts'
+import { soak } from './soak.ts'
 
-const { values } = parseArgs({
-  options: {
-    /** Shorter pauses. */
-    short: { type: 'boolean', default: false },
-    /** Only drills whose name holds one of these, with commas between them. */
-    filter: { type: 'string', default: '' },
-  },
-})
-const wanted = values.filter.split(',')
-const longMs = values.short ? 5_000 : 30_000
-const VALIDATORS = 4
+const PARTS: Readonly<Record<string, Part>> = { incidents, kills, flood, changes, restarts, soak }
 
-const DRILLS: readonly Drill[] = [
-  ...Array.from({ length: VALIDATORS }, (_, i) => killOne(i)),
-  killTwo(0, 2),
-  pauseOne(1, longMs),
-  cutOff(2, longMs / 3),
-  cutInHalves(longMs / 3),
-  wipeOne(3),
-  loseVotes(1),
-  skewClock(0, 10_000, longMs / 3),
-  skewClock(0, -10_000, longMs / 3),
-  restartAll,
-]
+const flags = new Set(Object.values(PARTS).flatMap(({ sizes }) => Object.keys(sizes)))
+const { positionals, values } = parse()
+const [name] = positionals
+const chosen = name === undefined ? Object.keys(PARTS) : [name]
 
-const directory = mkdtempSync(join(tmpdir(), 'vellum-drill-'))
-let drills = 0
-let violations = 0
-
-function heading(): void {
-  console.log(row('drill', 'next block', 'lost', 'forks', ''))
-  console.log(row('-'.repeat(58), '-'.repeat(10), '----', '-----', '-'))
+if (values.help === true) {
+  process.stdout.write(usage())
+} else if (positionals.length > 1 || !chosen.every((each) => Object.hasOwn(PARTS, each))) {
+  refuse(`the part is one of: ${Object.keys(PARTS).join(' ')}`)
+} else {
+  const wrong = Object.keys(values).find(
+    (flag) => flags.has(flag) && !(name !== undefined && isSize(PARTS[name]!, flag)),
+  )
+  if (wrong === undefined) process.exitCode = (await drillAll(chosen)) === 0 ? 0 : 1
+  else refuse(`--${wrong} must be a whole number of a part that has it`)
 }
 
-function row(name: string, next: string, lost: string, forks: string, remark: string): string {
-  const cells = [name.padEnd(58), next.padStart(10), lost.padStart(4), forks.padStart(5), remark]
-  return `| ${cells.join(' | ')} |`
-}
-
-async function runAll(world: DrillWorld, list: readonly Drill[]): Promise<void> {
-  for (const { name, run } of list) {
-    drills += 1
-    try {
-      const { nextBlockMs, remark = '', violation } = await run(world)
-      const { lost, forks } = await world.compare()
-      if (lost > 0 || forks > 0 || violation !== undefined) violations += 1
-      const remarks = violation === undefined ? remark : `${remark}; VIOLATION: ${violation}`
-      console.log(row(name, format(nextBlockMs), String(lost), String(forks), remarks))
-    } catch (error) {
-      violations += 1
-      console.log(row(name, '?', '?', '?', `VIOLATION: ${(error as Error).message}`))
-      for (const node of world.nodes) console.error(await lastWords(node))
-      return
-    }
-  }
-}
-
-/** Why a node makes no block, if it says so, and the end of its log. */
-async function lastWords(node: NetworkProcess): Promise<string> {
-  const status = await node
-    .call<object>('vellum_consensusStatus')
-    .catch((error: unknown) => ({ unanswered: (error as Error).message }))
-  const log = node.output().split('\n').slice(-15).join('\n')
-  return `--- ${node.name}\n${JSON.stringify(status)}\n${log}`
-}
-
-async function inWorld(place: string, followers: number, all: readonly Drill[]): Promise<void> {
-  const list = all.filter(({ name }) => wanted.some((each) => name.includes(each)))
-  if (list.length === 0) return
-  const options = { directory: join(directory, place), validators: VALIDATORS, followers }
-  const world = await createDrillWorld(options)
+function parse(): {
+  positionals: string[]
+  values: Record<string, string | boolean | undefined>
+} {
+  const sizes = Object.fromEntries([...flags].map((flag) => [flag, { type: 'string' as const }]))
   try {
-    await world.waitAbove(0)
-    await runAll(world, list)
-    console.log(`${world.load.seen.size} receipts were seen by clients`)
-  } finally {
-    await world.stop()
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        ...sizes,
+        short: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    refuse((error as Error).message)
+    process.exit()
   }
 }
 
-try {
-  heading()
-  await inWorld('four', 0, DRILLS)
-  await inWorld('eight', VALIDATORS, [replaceAll])
-} finally {
-  rmSync(directory, { recursive: true, force: true })
+/** Whether a part has a size, and what was given for it is one. */
+function isSize({ sizes }: Part, flag: string): boolean {
+  return Object.hasOwn(sizes, flag) && /^[1-9]\d{0,8}$/.test(String(values[flag]))
 }
-console.log(`${drills} drills, ${violations} violations`)
-process.exitCode = violations === 0 ? 0 : 1
+
+/** @returns figures that missed their goals */
+async function drillAll(names: readonly string[]): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'vellum-drill-'))
+  let [passed, failed] = [0, 0]
+  try {
+    for (const each of names) {
+      const findings = await drill(each, directory)
+      failed += findings.filter(({ isMet }) => !isMet).length
+      passed += findings.filter(({ isMet, goal }) => isMet && goal !== '').length
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  console.log(`${passed} passed, ${failed} failed`)
+  return failed
+}
+
+async function drill(part: string, directory: string): Promise<readonly Finding[]> {
+  const { sizes, run } = PARTS[part]!
+  const chosenSizes = Object.fromEntries(
+    Object.entries(sizes).map(([size, { full, short }]) => {
+      const given = values[size]
+      return [size, given === undefined ? (values.short === true ? short : full) : Number(given)]
+    }),
+  )
+  const text = Object.entries(chosenSizes).map(([size, value]) => `--${size} ${value}`)
+  console.log(`\n${part} ${text.join(' ')}`)
+  const startedAt = performance.now()
+  const progress = (line: string): void => {
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0)
+    process.stderr.write(`${part} ${seconds.padStart(4)} s: ${line}\n`)
+  }
+  let findings: readonly Finding[]
+  try {
+    findings = await run({ directory, sizes: chosenSizes, progress })
+  } catch (error) {
+    process.stderr.write(`${(error as Error).stack}\n`)
+    const found = (error as Error).message.split('\n', 1)[0]!
+    findings = [{ what: 'went to its end', found, goal: 'no error', isMet: false }]
+  }
+  print(findings)
+  return findings
+}
+
+function print(findings: readonly Finding[]): void {
+  const rows = [
+    ['figure', 'found', 'goal', ''],
+    ...findings.map(({ what, found, goal, isMet }) => [what, found, goal, isMet ? '' : 'MISSED']),
+  ]
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...rows.map((row) => row[i]!.length)))
+  rows.splice(
+    1,
+    0,
+    widths.map((width) => '-'.repeat(width)),
+  )
+  for (const row of rows) {
+    console.log(`| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`)
+  }
+}
+
+function usage(): string {
+  const lines = Object.entries(PARTS).flatMap(([part, { about, sizes }]) => [
+    `  ${part.padEnd(10)} ${about}`,
+    ...Object.entries(sizes).map(
+      ([size, { about: of, full, short }]) =>
+        `    --${`${size} N`.padEnd(14)} ${of} (${full}; with --short ${short})`,
+    ),
+  ])
+  return `usage: pnpm drill [PART] [--short] [--SIZE N]\n\n${lines.join('\n')}\n\nResults are in docs/guides/drills.md.\n`
+}
+
+function refuse(message: string): void {
+  process.stderr.write(`${message}\n${usage()}`)
+  process.exitCode = 2
+}

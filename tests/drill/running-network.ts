@@ -65,6 +65,8 @@ export interface RunningNetworkOptions {
   readonly contracts?: string
   /** Seconds of a round. */
   readonly requestTimeout?: number
+  /** Least milliseconds between blocks. */
+  readonly blockPeriodMs?: number
   /** Laid over the genesis file of every node. */
   readonly genesis?: object
   /** Of Node.js, for all or for one of the nodes. */
@@ -92,6 +94,9 @@ export async function createRunningNetwork(
     ...['--validators', String(validators), '--followers', String(followers)],
     ...['--chain-id', String(chainId), '--request-timeout', String(requestTimeout)],
     ...['--base-port', String(base), '--rpc-base-port', String(base + count)],
+    ...(options.blockPeriodMs === undefined
+      ? []
+      : ['--block-period', String(options.blockPeriodMs)]),
     ...(options.contracts === undefined ? [] : ['--contracts', options.contracts]),
     ...(options.sideChains === undefined ? [] : ['--side-chains', options.sideChains.join(',')]),
   ])
@@ -245,6 +250,18 @@ export async function demand<Result>(
   })
   const answers = (await response.json()) as { id: number; result?: Result | null }[]
   return answers.sort((a, b) => a.id - b.id).map(({ result }) => result)
+}
+
+/** Why nodes make no block, if they say so, and the end of what each has printed. */
+export async function lastWords(nodes: readonly NetworkProcess[]): Promise<string> {
+  const words = nodes.map(async (node) => {
+    const status = await node
+      .call<object>('vellum_consensusStatus')
+      .catch((error: unknown) => ({ unanswered: (error as Error).message }))
+    const log = node.output().split('\n').slice(-15).join('\n')
+    return `--- ${node.name}\n${JSON.stringify(status)}\n${log}`
+  })
+  return (await Promise.all(words)).join('\n')
 }
 
 /** Runs a command to its end. @throws Error with all that it printed, if it fails */

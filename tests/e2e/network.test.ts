@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDrillWorld, type DrillWorld } from '../drill/drill-world.ts'
-import { type Drill, killOne, killTwo, restartAll } from '../drill/drills.ts'
+import { type Drill, killOne, killTwo, restartAll } from '../drill/incidents.ts'
 import { temporaryDirectory } from './running-node.ts'
 
 const directory = temporaryDirectory()

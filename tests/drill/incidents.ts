@@ -1,9 +1,11 @@
 /** What can happen to a network, one after another, each with what must hold while it does. */
 
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Address } from '@vellum/evm'
-import type { DrillWorld } from './drill-world.ts'
-import type { NetworkProcess } from './running-network.ts'
+import { createDrillWorld, type DrillWorld } from './drill-world.ts'
+import { atMost, type Finding, type Part, type PartContext, told } from './part.ts'
+import { lastWords, type NetworkProcess } from './running-network.ts'
 
 export interface DrillResult {
   /** Milliseconds from the last thing that was done until the next block. */
@@ -18,6 +20,28 @@ export interface Drill {
   readonly run: (world: DrillWorld) => Promise<DrillResult>
 }
 
+export const incidents: Part<'seconds'> = {
+  about: 'one thing after another: killed, paused, cut off, wiped, misled about the time, replaced',
+  sizes: { seconds: { about: 'of the longest pause', full: 30, short: 5 } },
+  run: async (context) => {
+    const longMs = context.sizes.seconds * 1_000
+    const four = await inWorld(context, 'four', 0, [
+      ...Array.from({ length: VALIDATORS }, (_, i) => killOne(i)),
+      killTwo(0, 2),
+      pauseOne(1, longMs),
+      cutOff(2, longMs / 3),
+      cutInHalves(longMs / 3),
+      wipeOne(3),
+      loseVotes(1),
+      skewClock(0, 10_000, longMs / 3),
+      skewClock(0, -10_000, longMs / 3),
+      restartAll,
+    ])
+    return [...four, ...(await inWorld(context, 'eight', VALIDATORS, [replaceAll]))]
+  },
+}
+
+const VALIDATORS = 4
 /** Milliseconds for which the network is watched before it is said to stand still. */
 const STANDSTILL_MS = 3_000
 const SETTLE_MS = 500
@@ -243,7 +267,43 @@ export const replaceAll: Drill = {
   },
 }
 
-async function vote(world: DrillWorld, subject: Address, isWanted: boolean): Promise<void> {
+async function inWorld(
+  { directory, progress }: PartContext<string>,
+  place: string,
+  followers: number,
+  drills: readonly Drill[],
+): Promise<Finding[]> {
+  const options = { directory: join(directory, place), validators: VALIDATORS, followers }
+  const world = await createDrillWorld(options)
+  const findings: Finding[] = []
+  try {
+    await world.waitAbove(0)
+    for (const { name, run } of drills) {
+      progress(name)
+      const { nextBlockMs, remark = '', violation } = await run(world)
+      const { lost, forks } = await world.compare()
+      const texts = [`next block ${format(nextBlockMs)}`, `${lost} lost`, `${forks} forks`]
+      const found = [...texts, remark, violation ?? ''].filter((text) => text !== '').join(', ')
+      const isMet = lost === 0 && forks === 0 && violation === undefined
+      findings.push({ what: name, found, goal: 'no loss, no fork', isMet })
+    }
+    const { lost, forks } = await world.compareAll()
+    return [
+      ...findings,
+      told('receipts seen by clients', String(world.load.seen.size)),
+      atMost('of them lost in the end', lost, 0),
+      atMost('heights with two blocks in the end', forks, 0),
+    ]
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await lastWords(world.nodes)}`, {
+      cause: error,
+    })
+  } finally {
+    await world.stop()
+  }
+}
+
+export async function vote(world: DrillWorld, subject: Address, isWanted: boolean): Promise<void> {
   const voters = await validatorsOf(world.nodes.at(-1)!)
   const asked = world.nodes.filter(({ address }) => voters.includes(address))
   for (const node of asked) {
