@@ -116,7 +116,7 @@ function newGathered(): Gathered {
   return { holders: new Set(), obsolete: [], changes: 0 }
 }
 
-/** Nodes of the trie of a holder's storage; of the account trie without holder. */
+/** Nodes on disk, and whose storage trie they are of; no bytes for the account trie. */
 interface OwnedNodes extends NodeSource {
   readonly owner: Uint8Array
 }

@@ -29,7 +29,7 @@ function createNodes() {
   }
 }
 
-/** Whole numbers below 2^31, the same for the same seed. */
+/** Whole numbers below 2^23, the same for the same seed. */
 function createRandom(seed: number): () => number {
   let state = seed
   return () => {
