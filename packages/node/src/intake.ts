@@ -2,7 +2,7 @@
  * How a raw transaction gets from a client into the pool: decoded, its sender recovered, added.
  *
  * Recovery is a third of what a transfer costs. A single transaction is recovered at once, 80 µs. When
- * many come, those of a turn of the event loop go to a thread together, which leaves this thread
+ * many come, those of a turn of the event loop are left to the threads together, which gives this thread
  * the time to execute; under load that is worth more than the hop costs.
  */
 
@@ -59,8 +59,6 @@ const FORGED: ReadonlySet<LedgerErrorCode> = new Set([
 /** This many transactions in `WINDOW_MS` are recovered on this thread: under a tenth of its time. */
 const QUIET_COUNT = 10
 const WINDOW_MS = 10
-/** Part of what waits that this thread recovers while the others do the rest. */
-const OWN_SHARE = 0.3
 
 interface Waiting {
   readonly tx: UnrecoveredTransaction
@@ -91,20 +89,10 @@ export function createIntake(ports: IntakePorts): Intake {
     return tx.hash
   }
 
-  /**
-   * Shares what waits between this thread and the others. They get the larger part, but not all: this
-   * thread would wait for them, as its clients wait for their answers before they send again.
-   */
-  function recoverWaiting(threads: SignerRecovery): void {
-    const all = waiting
+  /** Those of a turn together. */
+  async function recoverWaiting(threads: SignerRecovery): Promise<void> {
+    const batch = waiting
     waiting = []
-    const own = outstanding > 0 ? all.length : Math.floor(all.length * OWN_SHARE)
-    // The later ones go away, so that one sender's nonces tend to come in order.
-    if (own < all.length) void recoverAway(threads, all.slice(own))
-    for (const { tx, resolve, reject } of all.slice(0, own)) settle(resolve, reject, () => add(tx))
-  }
-
-  async function recoverAway(threads: SignerRecovery, batch: readonly Waiting[]): Promise<void> {
     outstanding += 1
     try {
       const signers = await threads.recover(
@@ -141,7 +129,7 @@ export function createIntake(ports: IntakePorts): Intake {
     if (recovery === undefined || isQuiet()) return add(tx)
     return new Promise((resolve, reject) => {
       waiting.push({ tx, resolve, reject })
-      if (waiting.length === 1) timers.after(0, () => recoverWaiting(recovery))
+      if (waiting.length === 1) timers.after(0, () => void recoverWaiting(recovery))
     })
   }
 

@@ -1,6 +1,7 @@
 import { createSecp256k1, type NativeSecp256k1, signatureBytes } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
-import { createRecoveryPool, type RecoveryTask } from '../src/host/recovery-pool.ts'
+import type { RecoveryTask } from '../src/host/recovery-board.ts'
+import { createRecoveryPool } from '../src/host/recovery-pool.ts'
 import { loadSystemCrypto } from '../src/host/system.ts'
 
 const noble = createSecp256k1()
@@ -73,6 +74,22 @@ describe('createRecoveryPool', () => {
       )
       expect(answers).toEqual(expected)
       expect(answers[5]!.filter((signer) => signer === undefined)).toHaveLength(30)
+    } finally {
+      await pool.stop()
+    }
+  })
+
+  test('answers the same with this thread’s help, also more than find a place at once', async () => {
+    const pool = createRecoveryPool({ workers: 1, helper: crypto })
+    try {
+      const batches = [1, 2_500, 3].map((size) =>
+        Array.from({ length: size }, (_, i) => task(i % 50)),
+      )
+      const answers = await Promise.all(batches.map((batch) => pool.recover(batch)))
+      const known = Array.from({ length: 50 }, (_, i) => task(i)).map(({ hash, rs, yParity }) =>
+        crypto.recoverBytes(hash, rs, yParity),
+      )
+      expect(answers).toEqual(batches.map((batch) => batch.map((_, i) => known[i % 50])))
     } finally {
       await pool.stop()
     }

@@ -1,23 +1,21 @@
 /**
  * Recovery of many signers at once, on threads beside the one that executes blocks.
  *
- * A batch is cut into pieces that travel as one array of bytes each, so that no object is copied
- * between threads. A thread has one piece at a time: what waits, waits here, where it is counted.
+ * Tasks lie in shared memory (recovery-board.ts), where the threads take one after another. This thread takes
+ * one in each turn in which it has nothing else to do: it would only wait, as its clients do.
  */
 
 import { Worker } from 'node:worker_threads'
-import { type Address, bytesToHex, hexToBytes } from '@vellum/evm'
+import type { Address } from '@vellum/evm'
 import type { Secp256k1 } from '@vellum/ledger'
 import { NodeError } from '../error.ts'
-
-/** One signature, as `Secp256k1.recoverBytes` takes it. */
-export interface RecoveryTask {
-  /** 32 bytes. */
-  readonly hash: Uint8Array
-  /** 64 bytes. */
-  readonly rs: Uint8Array
-  readonly yParity: 0 | 1
-}
+import {
+  createRecoveryBoard,
+  openRecoveryDesk,
+  type RecoveryBoard,
+  type RecoveryDesk,
+  type RecoveryTask,
+} from './recovery-board.ts'
 
 export interface RecoveryPool {
   /**
@@ -32,152 +30,159 @@ export interface RecoveryPool {
 }
 
 export interface RecoveryPoolOptions {
-  /** Threads, at least 1. They start with their first piece of work. */
+  /** Threads, at least 1. They start with the first piece of work. */
   readonly workers: number
+  /** With which this thread helps; undefined: it does not. */
+  readonly helper?: Secp256k1
   /** Signatures that may wait or be at work, over all batches. */
   readonly pendingMax?: number
 }
 
 /** Some 3 s of work for two threads: beyond it a caller had better slow down. */
 export const RECOVERY_PENDING_MAX = 65_536
-/** Signatures in a piece: 6 ms of native work, against 0.1 ms to hand it over. */
-const PIECE_SIZE = 64
-const TASK_BYTES = 32 + 64 + 1
-/** 1 and the address, or zeros for nobody. */
-const ANSWER_BYTES = 1 + 20
 
-interface Piece {
-  readonly tasks: Uint8Array<ArrayBuffer>
-  readonly resolve: (answers: Uint8Array) => void
+/** A batch under way. Answers come in the order of all tasks. */
+interface Job {
+  readonly batch: readonly RecoveryTask[]
+  readonly signers: (Address | undefined)[]
+  /** Tasks on the board, or answered. */
+  published: number
+  readonly resolve: (signers: (Address | undefined)[]) => void
   readonly reject: (error: NodeError) => void
 }
 
-interface Seat {
-  worker: Worker | undefined
-  piece: Piece | undefined
+/** The threads, and what they and this one work on. A new one is made after a failure. */
+interface Shop {
+  readonly board: RecoveryBoard
+  readonly desk: RecoveryDesk | undefined
+  readonly workers: readonly Worker[]
 }
 
 export function createRecoveryPool(options: RecoveryPoolOptions): RecoveryPool {
-  const { workers, pendingMax = RECOVERY_PENDING_MAX } = options
-  if (!Number.isSafeInteger(workers) || workers < 1) {
+  const { workers: count, helper, pendingMax = RECOVERY_PENDING_MAX } = options
+  if (!Number.isSafeInteger(count) || count < 1) {
     throw new RangeError('a recovery pool has at least one worker')
   }
-  const seats = Array.from(
-    { length: workers },
-    (): Seat => ({ worker: undefined, piece: undefined }),
-  )
-  const waiting: Piece[] = []
+  let shop: Shop | undefined
+  /** In the order of their answers; those at the end may not be on the board yet. */
+  let jobs: Job[] = []
+  let unpublished: Job[] = []
   let pending = 0
+  let isTurnPlanned = false
   let stopped = false
 
   async function recover(batch: readonly RecoveryTask[]): Promise<(Address | undefined)[]> {
-    if (stopped) throw new NodeError('NODE_RECOVERY_FAILED', 'the recovery pool is stopped')
+    if (stopped) throw failed('the recovery pool is stopped')
     if (pending + batch.length > pendingMax) {
       throw new NodeError('NODE_RECOVERY_BUSY', 'too many signatures wait for recovery', {
         pending,
         pendingMax,
       })
     }
-    const answers = await Promise.all(packTasks(batch).map(enqueue))
-    return answers.flatMap(unpackAnswers)
-  }
-
-  function enqueue(tasks: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-    const count = tasks.length / TASK_BYTES
-    pending += count
-    const answers = new Promise<Uint8Array>((resolve, reject) => {
-      waiting.push({ tasks, resolve, reject })
-      fillSeats()
-    })
-    return answers.finally(() => {
-      pending -= count
-    })
-  }
-
-  function fillSeats(): void {
-    for (const seat of seats) {
-      if (seat.piece !== undefined) continue
-      const piece = waiting.shift()
-      if (piece === undefined) return
-      seat.piece = piece
-      seat.worker ??= startWorker(seat)
-      seat.worker.postMessage(piece.tasks, [piece.tasks.buffer])
-    }
-  }
-
-  function startWorker(seat: Seat): Worker {
-    const worker = new Worker(workerUrl(), { execArgv: workerArguments() })
-    worker.on('message', (answers: Uint8Array) => {
-      const piece = seat.piece
-      seat.piece = undefined
-      piece?.resolve(answers)
-      fillSeats()
-    })
-    worker.on('error', (error) => leave(seat, worker, error))
-    worker.on('exit', () => leave(seat, worker, undefined))
-    return worker
-  }
-
-  /** A thread that died takes its piece with it; the next piece gets a new thread. */
-  function leave(seat: Seat, worker: Worker, cause: unknown): void {
-    if (seat.worker !== worker) return
-    const piece = seat.piece
-    seat.worker = undefined
-    seat.piece = undefined
-    piece?.reject(new NodeError('NODE_RECOVERY_FAILED', 'a recovery thread ended', {}, { cause }))
-    if (!stopped) fillSeats()
-  }
-
-  async function stop(): Promise<void> {
-    stopped = true
-    for (const piece of waiting.splice(0)) {
-      piece.reject(new NodeError('NODE_RECOVERY_FAILED', 'the recovery pool is stopped'))
-    }
-    await Promise.all(seats.map((seat) => seat.worker?.terminate()))
-  }
-
-  return { recover, stop }
-}
-
-/** What a thread does with a piece. */
-export function recoverPiece(crypto: Secp256k1, tasks: Uint8Array): Uint8Array<ArrayBuffer> {
-  const count = tasks.length / TASK_BYTES
-  const answers = new Uint8Array(count * ANSWER_BYTES)
-  for (let i = 0; i < count; i++) {
-    const task = tasks.subarray(i * TASK_BYTES, (i + 1) * TASK_BYTES)
-    const signer = crypto.recoverBytes(task.subarray(0, 32), task.subarray(32, 96), task[96]!)
-    if (signer === undefined) continue
-    answers[i * ANSWER_BYTES] = 1
-    answers.set(hexToBytes(signer), i * ANSWER_BYTES + 1)
-  }
-  return answers
-}
-
-function packTasks(batch: readonly RecoveryTask[]): Uint8Array<ArrayBuffer>[] {
-  const pieces: Uint8Array<ArrayBuffer>[] = []
-  for (let from = 0; from < batch.length; from += PIECE_SIZE) {
-    const part = batch.slice(from, from + PIECE_SIZE)
-    const piece = new Uint8Array(part.length * TASK_BYTES)
-    part.forEach(({ hash, rs, yParity }, i) => {
+    for (const { hash, rs } of batch) {
       if (hash.length !== 32 || rs.length !== 64) {
         throw new RangeError('a hash has 32 bytes and a signature 64')
       }
-      piece.set(hash, i * TASK_BYTES)
-      piece.set(rs, i * TASK_BYTES + 32)
-      piece[i * TASK_BYTES + 96] = yParity
+    }
+    if (batch.length === 0) return []
+    return new Promise((resolve, reject) => {
+      pending += batch.length
+      const job: Job = { batch, signers: [], published: 0, resolve, reject }
+      jobs.push(job)
+      unpublished.push(job)
+      shop ??= openShop()
+      publish(shop)
+      goOn(shop)
     })
-    pieces.push(piece)
   }
-  return pieces
+
+  /** Puts on the board what finds a place there. */
+  function publish({ board }: Shop): void {
+    for (let job = unpublished[0]; job !== undefined; job = unpublished[0]) {
+      while (job.published < job.batch.length && board.publish(job.batch[job.published]!)) {
+        job.published += 1
+      }
+      if (job.published < job.batch.length) break
+      unpublished.shift()
+    }
+    board.wake()
+  }
+
+  /** Takes up what has been answered, and makes room for more. */
+  function collect(open: Shop): void {
+    const before = pending
+    for (let found = open.board.collect(); found !== undefined; found = open.board.collect()) {
+      const job = jobs[0]!
+      job.signers.push(found.signer)
+      pending -= 1
+      if (job.signers.length < job.batch.length) continue
+      jobs.shift()
+      job.resolve(job.signers)
+    }
+    if (pending < before && unpublished.length > 0) publish(open)
+  }
+
+  /** Comes back in a turn of its own where there is something to help with, or when it is called. */
+  function goOn(open: Shop): void {
+    if (isTurnPlanned) return
+    if (open.desk === undefined && open.board.awaitCall()) return
+    isTurnPlanned = true
+    setImmediate(() => {
+      isTurnPlanned = false
+      if (shop !== open) return
+      const hasHelped = open.desk?.work() === true
+      collect(open)
+      if (pending > 0 && (hasHelped || !open.board.awaitCall())) goOn(open)
+    })
+  }
+
+  function openShop(): Shop {
+    const board = createRecoveryBoard()
+    const execArgv = isSource() ? ['--conditions=source'] : []
+    const workers = Array.from(
+      { length: count },
+      () => new Worker(workerUrl(), { execArgv, workerData: board.memory }),
+    )
+    const desk = helper && openRecoveryDesk(board.memory, helper)
+    const opened: Shop = { board, desk, workers }
+    for (const worker of workers) {
+      worker.on('message', () => {
+        if (shop !== opened) return
+        collect(opened)
+        if (pending > 0) goOn(opened)
+      })
+      worker.on(
+        'error',
+        (error) => void closeShop(opened, failed('a recovery thread ended', error)),
+      )
+      worker.on('exit', () => void closeShop(opened, failed('a recovery thread ended')))
+    }
+    return opened
+  }
+
+  /** A thread that died may have taken a task with it, so all are refused; the next batch gets new threads. */
+  async function closeShop(closed: Shop, reason: NodeError): Promise<void> {
+    if (shop !== closed) return
+    shop = undefined
+    const refused = jobs
+    jobs = []
+    unpublished = []
+    pending = 0
+    for (const { reject } of refused) reject(reason)
+    await Promise.all(closed.workers.map((worker) => worker.terminate()))
+  }
+
+  return {
+    recover,
+    stop: async () => {
+      stopped = true
+      if (shop !== undefined) await closeShop(shop, failed('the recovery pool is stopped'))
+    },
+  }
 }
 
-function unpackAnswers(answers: Uint8Array): (Address | undefined)[] {
-  const signers: (Address | undefined)[] = []
-  for (let at = 0; at < answers.length; at += ANSWER_BYTES) {
-    const found = answers[at] === 1
-    signers.push(found ? bytesToHex(answers.subarray(at + 1, at + ANSWER_BYTES)) : undefined)
-  }
-  return signers
+function failed(message: string, cause?: unknown): NodeError {
+  return new NodeError('NODE_RECOVERY_FAILED', message, {}, { cause })
 }
 
 /** The thread's file lies beside this one, and ends the same: `.ts` from sources, `.js` built. */
@@ -186,10 +191,6 @@ function workerUrl(): URL {
 }
 
 /** From sources, the packages beside this one are found as sources too. */
-function workerArguments(): string[] {
-  return isSource() ? ['--conditions=source'] : []
-}
-
 function isSource(): boolean {
   return import.meta.url.endsWith('.ts')
 }

@@ -1,12 +1,12 @@
-/** Thread of `recovery-pool.ts`: a piece of signatures in, their signers out. */
+/** Thread of `recovery-pool.ts`: works at its desk for as long as it lives. */
 
-import { parentPort } from 'node:worker_threads'
-import { recoverPiece } from './recovery-pool.ts'
+import { parentPort, workerData } from 'node:worker_threads'
+import { openRecoveryDesk } from './recovery-board.ts'
 import { loadSystemCrypto } from './system.ts'
 
-const { crypto } = loadSystemCrypto()
+const desk = openRecoveryDesk(workerData as SharedArrayBuffer, loadSystemCrypto().crypto)
 
-parentPort?.on('message', (tasks: Uint8Array) => {
-  const answers = recoverPiece(crypto, tasks)
-  parentPort?.postMessage(answers, [answers.buffer])
-})
+for (;;) {
+  if (!desk.work()) desk.sleep()
+  else if (desk.isOwnerWaiting()) parentPort?.postMessage(undefined)
+}

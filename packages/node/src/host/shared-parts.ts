@@ -47,7 +47,7 @@ export async function openSharedParts(options: SharedPartsOptions): Promise<Shar
   }
   const workers =
     config.threads.recovery ?? Math.min(RECOVERY_THREADS_MAX, availableParallelism() - 1)
-  const recovery = workers > 0 ? createRecoveryPool({ workers }) : undefined
+  const recovery = workers > 0 ? createRecoveryPool({ workers, helper: crypto }) : undefined
   const clock = shiftedClock(config.test.clockOffsetMs)
   const observation = createObservation(clock, {
     version: CLIENT_VERSION,
