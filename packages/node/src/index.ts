@@ -49,8 +49,6 @@ export type {
 } from './ports.ts'
 export {
   createRelayLink,
-  GATEWAY,
-  LIGHT_CLIENT,
   type RelayLink,
   type RelayLinkOptions,
   type RelayLinkPorts,
@@ -74,4 +72,5 @@ export {
   type RelayHubPorts,
   startRelayHub,
 } from './relay-hub.ts'
+export { GATEWAY, LIGHT_CLIENT } from './relay-reading.ts'
 export { messageDomainOf, qbftSchemeOf, recoverSeal, schemeOf, signerOf } from './sealing.ts'

@@ -75,7 +75,6 @@ export {
   type ProofRefusalAt,
   verifyGatewayProof,
 } from './proof.ts'
-export { type DirectionStatus, directionStatus } from './relay-status.ts'
 export {
   type CallFailure,
   type Cargo,
@@ -89,7 +88,7 @@ export {
   type RelayEvent,
   type RelaySettings,
   type RelayState,
-  type RelayTransition,
   type Side,
-  stepRelay,
-} from './relayer.ts'
+} from './relay-state.ts'
+export { type DirectionStatus, directionStatus } from './relay-status.ts'
+export { type RelayTransition, stepRelay } from './relayer.ts'

@@ -1,7 +1,7 @@
 /** How a relayed link stands, for operators: what waits in each direction, and why. */
 
 import type { ChannelStatus, ClientStatus } from './calls.ts'
-import type { RelayCounts, RelaySide, RelayState, Side } from './relayer.ts'
+import type { RelayCounts, RelaySide, RelayState, Side } from './relay-state.ts'
 
 export interface DirectionStatus {
   /** Messages that were sent and not received yet. */

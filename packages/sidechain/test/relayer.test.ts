@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { directionStatus } from '../src/relay-status.ts'
 import {
   initialRelayState,
   RELAY_SETTINGS,
@@ -8,8 +7,9 @@ import {
   type RelayEvent,
   type RelaySettings,
   type RelayState,
-  stepRelay,
-} from '../src/relayer.ts'
+} from '../src/relay-state.ts'
+import { directionStatus } from '../src/relay-status.ts'
+import { stepRelay } from '../src/relayer.ts'
 import { createWorld, type Faults, type World } from './two-chains.ts'
 
 const SETTINGS: RelaySettings = { ...RELAY_SETTINGS, batchMax: 8, windowMax: 32, flightMs: 30_000 }

@@ -14,8 +14,8 @@ import {
   type RelaySettings,
   type RelayState,
   type Side,
-  stepRelay,
-} from '../src/relayer.ts'
+} from '../src/relay-state.ts'
+import { stepRelay } from '../src/relayer.ts'
 
 export interface World {
   readonly now: number
