@@ -47,7 +47,7 @@ import {
   Result,
   Wallet,
 } from 'ethers'
-import { createVirtualTime } from './virtual-time.ts'
+import { createVirtualTime } from '../../packages/node/test/virtual-time.ts'
 
 const ABIS = {
   council: council.abi,
@@ -290,7 +290,7 @@ export async function createChain(options: PredeployOptions): Promise<Chain> {
       )
     },
     async pass(seconds) {
-      await time.advance(seconds * 1_000)
+      await time.leap(seconds * 1_000)
       await deliver(passer, passer.address, '0x')
     },
     stop: () => node.stop(),

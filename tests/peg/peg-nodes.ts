@@ -43,7 +43,7 @@ import {
 } from '@vellum/node'
 import type { RelaySettings } from '@vellum/sidechain'
 import { Interface, type InterfaceAbi, id, Wallet } from 'ethers'
-import { createVirtualTime, type VirtualTime } from '../contracts/virtual-time.ts'
+import { createVirtualTime, type VirtualTime } from '../../packages/node/test/virtual-time.ts'
 
 const { crypto } = loadSystemCrypto()
 

@@ -21,7 +21,8 @@ import { readinessOf } from '../src/node-metrics.ts'
 import type { PeerAddress, Signer, Transport, TransportHandlers } from '../src/ports.ts'
 import { signerOf } from '../src/sealing.ts'
 import { decodeBlocksQuestion, encodeBlocks, encodeHeadNews } from '../src/wire.ts'
-import { createVirtualTime, crypto, silent, type VirtualTime } from './virtual-node.ts'
+import { crypto, silent } from './virtual-node.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 const SIGNERS: readonly Signer[] = [1, 2, 3, 4]
   .map((each) => signerOf(new Uint8Array(32).fill(each), crypto))

@@ -2,7 +2,8 @@ import { createMemoryKeyValue, type LogIndexState } from '@vellum/ledger'
 import { describe, expect, test } from 'vitest'
 import { createLogIndexing } from '../src/log-indexing.ts'
 import type { Logger } from '../src/ports.ts'
-import { createVirtualNode, createVirtualTime, type VirtualTime } from './virtual-node.ts'
+import { createVirtualNode } from './virtual-node.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 /** An index that lacks so many pieces, each of which takes some milliseconds. */
 function createWork(time: VirtualTime, pieces: number, stepMs: number) {

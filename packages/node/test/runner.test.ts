@@ -32,7 +32,8 @@ import type {
   TransportHandlers,
 } from '../src/ports.ts'
 import { signerOf } from '../src/sealing.ts'
-import { createVirtualTime, crypto, type VirtualTime } from './virtual-node.ts'
+import { crypto } from './virtual-node.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 const silent: Logger = {
   error: () => {},

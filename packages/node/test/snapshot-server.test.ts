@@ -15,7 +15,7 @@ import {
   type StateName,
 } from '../src/snapshot-wire.ts'
 import { createOrigin, LARGE, type Origin, worldGenesis } from './snapshot-world.ts'
-import { createVirtualTime, type VirtualTime } from './virtual-node.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 const FIRST = new Uint8Array(32)
 const LAST = new Uint8Array(32).fill(0xff)

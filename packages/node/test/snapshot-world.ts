@@ -36,7 +36,8 @@ import type {
   TransportHandlers,
 } from '../src/ports.ts'
 import { qbftSchemeOf, signerOf } from '../src/sealing.ts'
-import { createVirtualTime, crypto, type VirtualTime } from './virtual-node.ts'
+import { crypto } from './virtual-node.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 const keyOf = (n: number): Uint8Array => new Uint8Array(32).fill(n)
 const SIGNERS = [1, 2, 3, 4]

@@ -15,8 +15,9 @@ import { DEV_ACCOUNTS, devValidatorKey } from '../src/dev-chain.ts'
 import { devGenesis } from '../src/dev-genesis.ts'
 import { loadSystemCrypto } from '../src/host/system.ts'
 import { createNode, type VellumNode } from '../src/node.ts'
-import type { Clock, Logger, SignerRecovery, Timers } from '../src/ports.ts'
+import type { Logger, SignerRecovery } from '../src/ports.ts'
 import { signerOf } from '../src/sealing.ts'
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
 export const { crypto } = loadSystemCrypto()
 
@@ -26,46 +27,6 @@ export const silent: Logger = {
   info: () => {},
   debug: () => {},
   child: () => silent,
-}
-
-export interface VirtualTime extends Clock, Timers {
-  /** Runs every timer that is due up to so many milliseconds from now, and what follows from it. */
-  advance(ms: number): Promise<void>
-}
-
-export function createVirtualTime(): VirtualTime {
-  let now = 1_800_000_000_000
-  const start = now
-  let timers: { readonly at: number; readonly run: () => void }[] = []
-  return {
-    now: () => now,
-    elapsed: () => now - start,
-    after: (afterMs, run) => {
-      const timer = { at: now + Math.max(0, afterMs), run }
-      timers.push(timer)
-      return () => {
-        timers = timers.filter((other) => other !== timer)
-      }
-    },
-    advance: async (ms) => {
-      const until = now + ms
-      for (;;) {
-        await settled()
-        const next = timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
-        if (next === undefined) break
-        timers = timers.filter((other) => other !== next)
-        now = Math.max(now, next.at)
-        next.run()
-      }
-      now = until
-      await settled()
-    },
-  }
-}
-
-/** Lets promises that wait for nothing but each other come to their end. */
-async function settled(): Promise<void> {
-  for (let i = 0; i < 50; i++) await Promise.resolve()
 }
 
 export interface VirtualNode {
