@@ -26,8 +26,8 @@ export interface IndexProof {
   readonly slots: readonly TrieProof[]
 }
 
-/** What the index says. Times in seconds since 1970. */
-export interface ProvenLicence {
+/** What a side chain has told main's index of a licence. */
+export interface ToldLicence {
   readonly chainId: bigint
   readonly number: bigint
   readonly identifier: string
@@ -41,6 +41,10 @@ export interface ProvenLicence {
   readonly validFrom: number
   readonly validUntil: number
   readonly statusTime: number
+}
+
+/** What the index says. Times in seconds since 1970. */
+export interface ProvenLicence extends ToldLicence {
   /** By record, the identity's status as the side chain last said, and the block's time. */
   readonly status: LicenceStatus
   /** Block of the main chain, and its time. */

@@ -153,6 +153,7 @@ export {
   type IndexProofReason,
   indexSlotOf,
   type ProvenLicence,
+  type ToldLicence,
   verifyIndexProof,
 } from './index-proof.ts'
 export { addressOfKey, createKeyHolder, type Jwk, jwkOf, type KeyHolder } from './key.ts'

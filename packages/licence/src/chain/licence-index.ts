@@ -4,27 +4,14 @@ import { ADDRESSES } from '@vellum/contracts'
 import { decodeBytes32String, getBytes, toBeHex } from 'ethers'
 import { LICENCE_LIMITS } from '../config.ts'
 import { LicenceError } from '../error.ts'
-import { INDEX_SLOTS, type IndexProof, indexSlotOf } from '../index-proof.ts'
+import { INDEX_SLOTS, type IndexProof, indexSlotOf, type ToldLicence } from '../index-proof.ts'
 import { identifierDigest } from '../licence-identifier.ts'
 import { LICENCE_STATUSES, type LicenceStatus } from '../status-tree.ts'
 import { type ChainReader, waitFor } from './contracts.ts'
 import { headerAt, type NodeProvider } from './validator-headers.ts'
 
 /** A licence of a side chain, as the main chain knows it. Times in seconds since 1970. */
-export interface IndexedLicence {
-  readonly chainId: bigint
-  readonly number: bigint
-  readonly identifier: string
-  readonly content: string
-  /** 21 characters. */
-  readonly licenceType: string
-  /** Credit code. */
-  readonly issuer: string
-  readonly holder: string
-  readonly version: number
-  readonly validFrom: number
-  readonly validUntil: number
-  readonly statusTime: number
+export interface IndexedLicence extends ToldLicence {
   /** Now: by record, time, and what the identity's status is on the main chain. */
   readonly status: LicenceStatus
   /** False: another chain says that it has the licence of this identifier. */
