@@ -6,7 +6,8 @@
 import { hexToBytes, keccak256 } from '@vellum/evm'
 import { type Block, decodeBlock, encodeBlock } from '../src/block.ts'
 import { createSecp256k1 } from '../src/crypto.ts'
-import { genesisHeader, parseGenesis } from '../src/genesis.ts'
+import { genesisHeader } from '../src/genesis.ts'
+import { parseGenesis } from '../src/genesis-reader.ts'
 import { bloomOfLogs } from '../src/receipt.ts'
 import { decodeRlp, encodeRlp } from '../src/rlp.ts'
 import {

@@ -95,16 +95,14 @@ export {
   forkAt,
 } from './fork-schedule.ts'
 export {
-  formatGenesis,
   type Genesis,
   type GenesisAccount,
-  type GenesisJson,
   genesisHeader,
-  parseGenesis,
-  parseGenesisAccount,
   type QbftConfig,
   type QbftTransition,
 } from './genesis.ts'
+export { formatGenesis, type GenesisJson } from './genesis-format.ts'
+export { parseGenesis, parseGenesisAccount } from './genesis-reader.ts'
 export { genesisChanges } from './genesis-state.ts'
 export type { KeyRange, KeyValue, KeyValueReader, KeyValueSnapshot, Write } from './key-value.ts'
 export { createLogMatcher, type LogCriteria, type LogMatcher } from './log-criteria.ts'
