@@ -8,6 +8,7 @@
  */
 
 import { type Address, type Hash, isAtLeast } from '@vellum/evm'
+import { type Account, EMPTY_CODE_HASH } from './account.ts'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { isDelegation } from './execute.ts'
@@ -108,8 +109,9 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
         hash: tx.hash,
       })
     }
-    assertAdmissible(tx)
-    const account = ports.state().account(tx.sender)
+    const state = ports.state()
+    const account = state.account(tx.sender)
+    assertAdmissible(tx, account, state)
     const stateNonce = account?.nonce ?? 0n
     const queue = queues.get(tx.sender) ?? {
       entries: new Map<bigint, Entry>(),
@@ -148,7 +150,11 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
   }
 
   /** What can be said without the sender's queue. */
-  function assertAdmissible(tx: SignedTransaction): void {
+  function assertAdmissible(
+    tx: SignedTransaction,
+    account: Account | undefined,
+    state: StateView,
+  ): void {
     const { rules, gasLimit } = ports.next()
     if (tx.type === 3 && ports.kind !== 'foreign') {
       throw new LedgerError(
@@ -182,10 +188,10 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
         blockGasLimit: gasLimit,
       })
     }
-    const state = ports.state()
     permissionsAt(state, rules)?.assertMay(tx.sender, tx.to)
-    const code = state.code(tx.sender)
-    if (code.length > 0 && !(isAtLeast(rules.fork, 'prague') && isDelegation(code))) {
+    // Few senders have code: only theirs is read.
+    const hasCode = account !== undefined && account.codeHash !== EMPTY_CODE_HASH
+    if (hasCode && !(isAtLeast(rules.fork, 'prague') && isDelegation(state.code(tx.sender)))) {
       throw new LedgerError('LEDGER_SENDER_HAS_CODE', 'the sender is a contract', {
         sender: tx.sender,
       })

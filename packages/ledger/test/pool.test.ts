@@ -1,5 +1,5 @@
 import type { Address } from '@vellum/evm'
-import { bigIntToBytes, bytesToHex, keccak256, NO_BYTES } from '@vellum/evm'
+import { bigIntToBytes, bytesToHex, keccak256, keccak256Hex, NO_BYTES } from '@vellum/evm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -65,6 +65,7 @@ function setUp(limits: Partial<PoolLimits> = {}): Setup {
     account: (address: Address) => ({
       nonce: nonces.get(address) ?? 0n,
       balance: balances.get(address) ?? 0n,
+      codeHash: keccak256Hex(codes.get(address) ?? NO_BYTES),
     }),
     code: (address: Address) => codes.get(address) ?? NO_BYTES,
   } as StateView
