@@ -5,7 +5,7 @@
  * accepts the fork (goal P8; docs/protocol/qbft.md, "Two sealed blocks at one height").
  */
 
-import { type QbftScheme, type RecoverAuthor, sealersOf } from '@vellum/consensus'
+import { faultsTolerated, type QbftScheme, type RecoverAuthor, sealersOf } from '@vellum/consensus'
 import type { Address, Hash } from '@vellum/evm'
 import {
   type Chain,
@@ -117,6 +117,18 @@ export function openForkBook({ chain, scheme, store, recover, log }: ForkBookPor
     }
   }
 
+  /**
+   * Whether more of today's validators sealed it than may be faulty. Keys of those who were replaced long
+   * ago may be stolen when nobody guards them any more: they must not stop a chain.
+   */
+  function isOfToday(header: Header): boolean {
+    const { number } = chain.head().header
+    const { validators } = scheme.validatorsAfter(number, ancestor)
+    const sealers = sealersOf(header, recover)
+    const known = validators.filter((each) => sealers.includes(each))
+    return known.length > faultsTolerated(validators.length)
+  }
+
   const ancestor = (number: number): Header => {
     const found = chain.header(number)
     if (found === undefined) throw new Error(`block ${number} is not in the chain`)
@@ -132,6 +144,11 @@ export function openForkBook({ chain, scheme, store, recover, log }: ForkBookPor
       const ours = chain.header(header.number)
       if (fork !== undefined || ours === undefined || header.number <= acceptedThrough) return false
       if (!isSecond(header, ours)) return false
+      if (!isOfToday(header)) {
+        const facts = { height: header.number, ours: ours.hash, theirs: scheme.hash(header) }
+        log.warn('former validators sealed a second block: find out whose keys are stolen', facts)
+        return false
+      }
       await keep({ acceptedThrough, ours: ours.header, theirs: header })
       log.error('two blocks are sealed at one height: the chain is stopped', factsOf(fork!))
       return true

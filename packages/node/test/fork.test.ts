@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { proposalFields, withSeals } from '@vellum/consensus'
+import { proposalFields, type QbftScheme, quorum, withSeals } from '@vellum/consensus'
 import { type Address, bytesToHex } from '@vellum/evm'
 import {
   type Block,
@@ -24,9 +24,11 @@ import { decodeBlocksQuestion, encodeBlocks, encodeHeadNews } from '../src/wire.
 import { crypto, silent } from './virtual-node.ts'
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 
-const SIGNERS: readonly Signer[] = [1, 2, 3, 4]
-  .map((each) => signerOf(new Uint8Array(32).fill(each), crypto))
-  .sort((a, b) => (a.address < b.address ? -1 : 1))
+const signersOf = (...keys: number[]): readonly Signer[] =>
+  keys
+    .map((each) => signerOf(new Uint8Array(32).fill(each), crypto))
+    .sort((a, b) => (a.address < b.address ? -1 : 1))
+const SIGNERS = signersOf(1, 2, 3, 4)
 const VALIDATORS = SIGNERS.map(({ address }) => address)
 const [PEER] = VALIDATORS as [Address]
 
@@ -131,6 +133,31 @@ function sealed(block: Block, seals: number): Block {
       SIGNERS.slice(0, seals).map(({ sign }) => sign(hash)),
     ),
   }
+}
+
+/** By vote, in blocks of all validators in turn: the recipient comes or goes. */
+async function vote(world: World, signers: readonly Signer[], recipient: Address): Promise<void> {
+  const { chain, pool } = world.node
+  const scheme = chain.scheme as QbftScheme
+  const setAfter = (): readonly Address[] =>
+    scheme.validatorsAfter(chain.head().header.number, (number) => chain.header(number)!.header)
+      .validators
+  const validators = setAfter()
+  const kind = validators.includes(recipient) ? 'drop' : 'add'
+  for (const proposer of validators) {
+    const { number } = chain.head().header
+    const { block } = chain.build(pool, {
+      timestamp: 100 + number,
+      fields: proposalFields({ proposer, validators, round: 0, vote: { recipient, kind } }),
+      gasLimitTarget: chain.head().header.gasLimit,
+    })
+    const hash = commitHash(block.header)
+    const sealing = signers.filter(({ address }) => validators.includes(address))
+    const seals = sealing.slice(0, quorum(validators.length)).map(({ sign }) => sign(hash))
+    await append(world, { ...block, header: withSeals(block.header, seals) })
+    if (setAfter().length !== validators.length) return
+  }
+  throw new Error('the vote did not carry')
 }
 
 /** Two blocks of height 1 that a quorum has sealed; the node has the first. */
@@ -250,6 +277,20 @@ describe('a second sealed block at a height that is decided', () => {
       await world.node.stop()
     },
   )
+
+  test('is none by the keys of validators who were replaced since', async () => {
+    const world = await createWorld()
+    const { theirs } = await decided(world)
+    const signers = [...SIGNERS, ...signersOf(5, 6, 7, 8)]
+    for (const { address } of signers.slice(4)) await vote(world, signers, address)
+    for (const former of VALIDATORS.slice(0, 3)) await vote(world, signers, former)
+    world.shown.set(1, theirs)
+    await world.tell(theirs.header)
+    expect(world.asked).toEqual([0])
+    expect(statusOf(world).fork).toBeNull()
+    expect(world.faults).toEqual(['severe'])
+    await world.node.stop()
+  })
 
   test('is none if the peer cannot show it', async () => {
     const world = await createWorld()
