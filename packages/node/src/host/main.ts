@@ -33,13 +33,8 @@ import { runNode } from './node-command.ts'
 import { MAIN_CHAIN } from './observation.ts'
 import { createProgress } from './progress.ts'
 import type { RelayFlags } from './relay-command.ts'
-import type {
-  AttachFlags,
-  CreateFlags,
-  NodesFlags,
-  RetireFlags,
-  ReviveFlags,
-} from './sidechain-command.ts'
+import type { CreateFlags, NodesFlags } from './sidechain-command.ts'
+import type { AttachFlags, RetireFlags, ReviveFlags } from './sidechain-council.ts'
 import { printToken } from './token-command.ts'
 import { VERSION } from './version.ts'
 
@@ -295,7 +290,7 @@ withCouncil(withTrust(withNodes(sidechain.command('attach'))))
   .description('have main follow side chains and open channels to them: by the council')
   .argument('<name...>', 'as the first node serves them')
   .action(async (names: string[], flags: AttachFlags) => {
-    const { attachSidechains } = await import('./sidechain-command.ts')
+    const { attachSidechains } = await import('./sidechain-council.ts')
     await attachSidechains(names, flags, print)
   })
 
@@ -305,7 +300,7 @@ withCouncil(withNodes(sidechain.command('retire')))
   .option('--discard', 'throw its data away (default: they are kept)')
   .option('--force', 'although credit is locked or messages are on their way')
   .action(async (name: string, flags: RetireFlags) => {
-    const { retireSidechain } = await import('./sidechain-command.ts')
+    const { retireSidechain } = await import('./sidechain-council.ts')
     await retireSidechain(name, flags, print)
   })
 
@@ -319,7 +314,7 @@ withCouncil(withNodes(sidechain.command('revive')))
   )
   .option('--main', 'have the side chain follow main again: by the council of the side chain')
   .action(async (name: string, flags: ReviveFlags) => {
-    const { reviveSidechain } = await import('./sidechain-command.ts')
+    const { reviveSidechain } = await import('./sidechain-council.ts')
     await reviveSidechain(name, flags, print)
   })
 
