@@ -3,9 +3,10 @@
  * through the RPC of one.
  *
  * Load: 30,000 transactions signed ahead, sent over 16 connections, one request at a time on each; the
- * time is taken from the first request until the last one is in a final block. Latency: one transaction
- * at a time, from sending it until its receipt is there, asked for again and again. The four and the
- * client share the machine.
+ * time is taken from the first request until the last one is in a final block. A node lives for months, so
+ * the goal is for the second load: during the first V8 compiles, a second of processor time in each
+ * process. Latency: one transaction at a time, from sending it until its receipt is there, asked for
+ * again and again. The four and the client share the machine.
  *
  * `VELLUM_BENCH_NODE_FLAGS=--cpu-prof` and the like go to the first validator.
  */
@@ -30,9 +31,18 @@ import { cpuSecondsOf, memoryOf } from './node-servers.ts'
 import type { Report, RunOptions } from './table.ts'
 
 const VALIDATORS = 4
-const LOADS: readonly LoadName[] = ['erc20', 'issue']
 /** Besu's own published figure for four validators on four machines is 520 to 645. */
 const RATE_GOAL = 2_500
+/** One after another; the first one finds the processes just started. */
+const LOADS: readonly {
+  readonly name: LoadName
+  readonly about: string
+  readonly goal?: number
+}[] = [
+  { name: 'erc20', about: 'the first 30,000 after the start' },
+  { name: 'erc20', about: 'the next 30,000', goal: RATE_GOAL },
+  { name: 'issue', about: 'the next 30,000' },
+]
 const LATENCY_MS_GOAL = 40
 const SAMPLES = 200
 const WARM_SAMPLES = 30
@@ -54,8 +64,8 @@ export async function run({ progress }: RunOptions): Promise<Report> {
   })
   try {
     progress(`signing ${LOADS.length * TRANSACTIONS} transactions`)
-    const files = LOADS.map((name, round) => {
-      const file = join(directory, `${name}.txt`)
+    const files = LOADS.map(({ name }, round) => {
+      const file = join(directory, `${round}.txt`)
       writeLoad(name, TRANSACTIONS, round, file)
       return file
     })
@@ -66,10 +76,10 @@ export async function run({ progress }: RunOptions): Promise<Report> {
     await Promise.all(network.nodes.map((node) => node.start()))
     await connected(network)
 
-    const loads = new Map<LoadName, Load>()
-    for (const [round, name] of LOADS.entries()) {
+    const loads: Load[] = []
+    for (const [round, { name }] of LOADS.entries()) {
       progress(`${TRANSACTIONS} × ${name}`)
-      loads.set(name, await underLoad(network, files[round]!, round))
+      loads.push(await underLoad(network, files[round]!, round))
     }
     progress(`${SAMPLES} transactions one by one`)
     const bodies = readFileSync(single, 'latin1').split('\n')
@@ -164,7 +174,7 @@ function nodeFlags(): string[] {
 }
 
 function report(
-  loads: ReadonlyMap<LoadName, Load>,
+  loads: readonly Load[],
   latencies: readonly number[],
   memory: readonly number[],
 ): Report {
@@ -176,11 +186,11 @@ function report(
       'every vote and every block synced to disk. No peer was measured beside them.',
     ],
     rows: [
-      ...[...loads].map(([name, { rate }]) => ({
-        case: `${name}, ${CONNECTIONS} connections to one validator, to a final block`,
+      ...LOADS.map(({ name, about, goal }, i) => ({
+        case: `${name}, ${CONNECTIONS} connections to one validator, to a final block: ${about}`,
         unit: 'tx/s',
-        ours: rate,
-        ...(name === 'erc20' && { goal: RATE_GOAL, goalFor: 'ours' as const }),
+        ours: loads[i]!.rate,
+        ...(goal !== undefined && { goal, goalFor: 'ours' as const }),
       })),
       {
         case: `one transaction at a time, sent to receipt, p50 of ${SAMPLES}`,
@@ -192,9 +202,9 @@ function report(
       { case: 'the same, p99', unit: 'ms', ours: at(0.99) },
     ],
     notes: [
-      ...[...loads].map(
-        ([name, { cpuMicros, blocks }]) =>
-          `${name}: ${blocks} blocks; processor time for a transaction, µs, of each validator: ${cpuMicros.map(Math.round).join(', ')}`,
+      ...loads.map(
+        ({ cpuMicros, blocks }, i) =>
+          `${LOADS[i]!.name}, ${LOADS[i]!.about}: ${blocks} blocks; processor time for a transaction, µs, of each validator: ${cpuMicros.map(Math.round).join(', ')}`,
       ),
       `memory at most, MiB, of each validator: ${memory.join(', ')}`,
     ],
