@@ -7,7 +7,7 @@
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
-import { type Hash, keccak256Hex } from '@vellum/evm'
+import type { Hash } from '@vellum/evm'
 import {
   decodePooledBlobTransaction,
   decodeTransaction,
@@ -119,13 +119,8 @@ export function createIntake(ports: IntakePorts): Intake {
     }
   }
 
-  function take(encoded: Uint8Array): Hash | Promise<Hash> {
-    const tx = decodeRaw(encoded)
-    if (pool.get(tx.hash) !== undefined) {
-      throw new LedgerError('LEDGER_ALREADY_KNOWN', 'the transaction is waiting already', {
-        hash: tx.hash,
-      })
-    }
+  /** @param tx not in the pool */
+  function admit(tx: UnrecoveredTransaction): Hash | Promise<Hash> {
     if (recovery === undefined || isQuiet()) return add(tx)
     return new Promise((resolve, reject) => {
       waiting.push({ tx, resolve, reject })
@@ -135,19 +130,26 @@ export function createIntake(ports: IntakePorts): Intake {
 
   return {
     submit: (encoded) => {
-      const taken = take(encoded)
-      if (onSubmitted === undefined) return taken
+      const tx = decodeRaw(encoded)
+      if (pool.get(tx.hash) !== undefined) {
+        throw new LedgerError('LEDGER_ALREADY_KNOWN', 'the transaction is waiting already', {
+          hash: tx.hash,
+        })
+      }
+      const admitted = admit(tx)
+      if (onSubmitted === undefined) return admitted
       const told = (hash: Hash): Hash => {
         onSubmitted(encoded)
         return hash
       }
-      return taken instanceof Promise ? taken.then(told) : told(taken)
+      return admitted instanceof Promise ? admitted.then(told) : told(admitted)
     },
     takeFromPeer: async (encoded) => {
       try {
-        // The usual case with many peers, and an error would cost more than all the rest.
-        if (encoded[0] !== 3 && pool.get(keccak256Hex(encoded)) !== undefined) return 'known'
-        await take(encoded)
+        const tx = decodeRaw(encoded)
+        // Not by an error: with many peers this is the usual case.
+        if (pool.get(tx.hash) !== undefined) return 'known'
+        await admit(tx)
         return 'new'
       } catch (error) {
         if (!isRefusal(error)) throw error
