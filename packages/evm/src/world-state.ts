@@ -78,7 +78,8 @@ export class Account {
   codeHash: Hash
   /** undefined: not yet asked for. */
   code: Uint8Array | undefined
-  slots: Map<WordKey, Slot> = new Map()
+  /** undefined: none was asked for, as of most accounts. */
+  slots: Map<WordKey, Slot> | undefined = undefined
   transient: Map<WordKey, WordKey> | undefined = undefined
   /** True if the committed storage is no longer this account's. */
   storageCleared: boolean = false
@@ -169,7 +170,7 @@ export class WorldState implements World {
   }
 
   slotOf(account: Account, key: WordKey): Slot {
-    let slot = account.slots.get(key)
+    let slot = account.slots?.get(key)
     if (slot === undefined) {
       let value = ZERO_WORD
       let hash: Hash | undefined
@@ -178,6 +179,7 @@ export class WorldState implements World {
         value = wordKeyOfBigInt(this.reader.storage(account.address, hash))
       }
       slot = new Slot(account, key, hash, value, this.stamp)
+      account.slots ??= new Map()
       account.slots.set(key, slot)
     } else if (slot.stamp !== this.stamp) {
       slot.stamp = this.stamp
@@ -404,7 +406,7 @@ export class WorldState implements World {
       },
       undefined,
     )
-    account.slots = new Map()
+    account.slots = undefined
     account.storageCleared = true
   }
 
@@ -426,7 +428,7 @@ export class WorldState implements World {
   }
 
   isWarmSlot(address: Address, slot: Hash): boolean {
-    return this.accountAt(address).slots.get(wordKey(slot))?.warmStamp === this.stamp
+    return this.accountAt(address).slots?.get(wordKey(slot))?.warmStamp === this.stamp
   }
 
   accesses(): Access[] {
@@ -516,7 +518,7 @@ export class WorldState implements World {
   }
 
   private holdsStorage(account: Account): boolean {
-    for (const slot of account.slots.values()) if (slot.current !== ZERO_WORD) return true
+    for (const slot of account.slots?.values() ?? []) if (slot.current !== ZERO_WORD) return true
     if (account.storageCleared || account.first === undefined) return false
     return this.reader.hasStorage(account.address)
   }
@@ -588,20 +590,19 @@ function remove(account: Account): void {
   account.balance = 0n
   account.codeHash = EMPTY_CODE_HASH
   account.code = NO_BYTES
-  account.slots = new Map()
+  account.slots = undefined
   account.storageCleared = true
 }
+
+const NO_SLOTS: ReadonlyMap<Hash, bigint> = new Map()
 
 function changeOf(account: Account): AccountChange | undefined {
   const { address, first } = account
   if (!account.exists) {
     if (first === undefined) return undefined
-    return { address, account: undefined, storageCleared: true, slots: new Map() }
+    return { address, account: undefined, storageCleared: true, slots: NO_SLOTS }
   }
-  const slots = new Map<Hash, bigint>()
-  for (const slot of account.slots.values()) {
-    if (slot.current !== slot.first) slots.set(slot.hash(), bigIntOfKey(slot.current))
-  }
+  const slots = account.slots === undefined ? NO_SLOTS : changedSlots(account.slots)
   // Storage that never was needs no clearing.
   const storageCleared = account.storageCleared && first !== undefined
   const same =
@@ -612,6 +613,14 @@ function changeOf(account: Account): AccountChange | undefined {
   if (same && !storageCleared && slots.size === 0) return undefined
   const { nonce, balance, codeHash } = account
   return { address, account: { nonce, balance, codeHash }, storageCleared, slots }
+}
+
+function changedSlots(slots: ReadonlyMap<WordKey, Slot>): ReadonlyMap<Hash, bigint> {
+  const changed = new Map<Hash, bigint>()
+  for (const slot of slots.values()) {
+    if (slot.current !== slot.first) changed.set(slot.hash(), bigIntOfKey(slot.current))
+  }
+  return changed
 }
 
 function assertRange(what: string, value: bigint, limit: bigint): void {

@@ -1,12 +1,13 @@
 /** A block as records on disk. */
 
-import { type Hash, hexToBytes } from '@vellum/evm'
+import { type Hash, hexToBytes, writeHex } from '@vellum/evm'
 import { type Block, decodeHeader, encodeHeader, type Header } from './block.ts'
 import type { SealedHeader } from './chain.ts'
 import type { Write } from './key-value.ts'
 import { encodeRlp, rlpHeadSize, rlpListPositions } from './rlp.ts'
 import type { SealScheme } from './seal.ts'
-import { heightKey, KIND, keyOf, type Store, writeHeight } from './store.ts'
+import { CRC_BYTES, heightKey, KIND, keyOf, type Store, writeHeight } from './store.ts'
+import type { SignedTransaction } from './transaction.ts'
 
 /** Bytes of a block's RLP. */
 export function blockSize(header: Header, body: Uint8Array): number {
@@ -34,19 +35,36 @@ export function blockWrites(
   const place = new Uint8Array(6)
   writeHeight(place, 0, number)
   const senders = new Uint8Array(20 * block.transactions.length)
-  const writes = [
+  for (const [index, { sender }] of block.transactions.entries()) {
+    writeHex(sender, senders, 20 * index)
+  }
+  return [
     store.write(heightKey(KIND.header, number), encodeHeader(block.header)),
     store.write(heightKey(KIND.body, number), body),
     store.write(heightKey(KIND.receipts, number), encodeRlp(encodedReceipts)),
     store.write(keyOf(KIND.blockHash, hexToBytes(hash)), place),
+    ...transactionWrites(store, block.transactions, number),
+    store.write(heightKey(KIND.senders, number), senders),
   ]
-  block.transactions.forEach((tx, index) => {
-    senders.set(hexToBytes(tx.sender), 20 * index)
-    const location = new Uint8Array(12)
-    location.set(place)
-    writeHeight(location, 6, index)
-    writes.push(store.write(keyOf(KIND.transaction, hexToBytes(tx.hash)), location))
+}
+
+const TRANSACTION_KEY_BYTES = 33
+const TRANSACTION_RECORD_BYTES = TRANSACTION_KEY_BYTES + 12 + CRC_BYTES
+
+/** Where each transaction is. They are many and small: all lie in one piece of memory. */
+function transactionWrites(
+  store: Store,
+  transactions: readonly SignedTransaction[],
+  number: number,
+): Write[] {
+  const records = new Uint8Array(TRANSACTION_RECORD_BYTES * transactions.length)
+  return transactions.map(({ hash }, index) => {
+    const from = TRANSACTION_RECORD_BYTES * index
+    records[from] = KIND.transaction
+    writeHex(hash, records, from + 1)
+    writeHeight(records, from + TRANSACTION_KEY_BYTES, number)
+    writeHeight(records, from + TRANSACTION_KEY_BYTES + 6, index)
+    const record = records.subarray(from, from + TRANSACTION_RECORD_BYTES)
+    return store.writeWhole(record, TRANSACTION_KEY_BYTES)
   })
-  writes.push(store.write(heightKey(KIND.senders, number), senders))
-  return writes
 }

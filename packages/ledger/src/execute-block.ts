@@ -29,14 +29,7 @@ import { LedgerError } from './error.ts'
 import { type ExecutionContext, executeTransaction, type TransactionResult } from './execute.ts'
 import { blobBaseFee, GAS_PER_BLOB } from './fees.ts'
 import { readPermissions } from './permission.ts'
-import {
-  BLOOM_BYTES,
-  bloomOfLogs,
-  encodeReceipt,
-  type Log,
-  mergeBloom,
-  type Receipt,
-} from './receipt.ts'
+import { BLOOM_BYTES, createReceipt, type Log, type Receipt } from './receipt.ts'
 import type { SenderRecovery, SignedTransaction } from './transaction.ts'
 import type { BlockRules } from './validate.ts'
 
@@ -196,17 +189,17 @@ export function beginBlock(
     )
     gasUsed += result.gasUsed
     blobGasUsed += BigInt(tx.blobVersionedHashes.length) * GAS_PER_BLOB
-    const bloom = bloomOfLogs(result.logs)
-    mergeBloom(logsBloom, bloom)
-    const receipt: Receipt = {
-      type: tx.type,
-      status: rootOf === undefined ? result.status : rootOf(world.changes()),
-      cumulativeGasUsed: gasUsed,
-      logsBloom: bloom,
-      logs: result.logs,
-    }
+    const { receipt, encoded } = createReceipt(
+      {
+        type: tx.type,
+        status: rootOf === undefined ? result.status : rootOf(world.changes()),
+        cumulativeGasUsed: gasUsed,
+        logs: result.logs,
+      },
+      logsBloom,
+    )
     receipts.push(receipt)
-    encodedReceipts.push(encodeReceipt(receipt))
+    encodedReceipts.push(encoded)
     return result
   }
 

@@ -23,7 +23,7 @@ import {
 import { LedgerError } from './error.ts'
 import { type BlobSchedule, GAS_PER_BLOB } from './fees.ts'
 import { recoverAuthority, type SenderRecovery, type SignedTransaction } from './transaction.ts'
-import { assertTransactionRules, intrinsicGas } from './transaction-rules.ts'
+import { assertTransactionRules, type IntrinsicGas, intrinsicGas } from './transaction-rules.ts'
 
 /** What a block lends to its transactions. One for all of them. */
 export interface ExecutionContext {
@@ -93,7 +93,7 @@ export function executeTransaction(
   left: GasLeft,
 ): TransactionResult {
   const { world, baseFee } = context
-  assertExecutable(tx, context, left)
+  const charge = assertExecutable(tx, context, left)
   const price = effectiveGasPrice(tx, baseFee)
 
   world.beginTransaction()
@@ -104,7 +104,7 @@ export function executeTransaction(
 
   let result: ReturnType<typeof runMessage>
   try {
-    result = runMessage(tx, context, price)
+    result = runMessage(tx, context, price, charge)
   } catch (error) {
     world.revertTo(before)
     world.endTransaction(context.fork)
@@ -139,9 +139,9 @@ export function runMessage(
   tx: Payable,
   context: ExecutionContext,
   gasPrice: bigint,
+  { intrinsic, floor }: IntrinsicGas = intrinsicGas(tx, context.fork),
 ): Omit<TransactionResult, 'effectiveGasPrice' | 'logs'> {
   const { world, fork } = context
-  const { intrinsic, floor } = intrinsicGas(tx, fork)
   if (tx.authorizationList.length > 0) applyAuthorizations(tx, context)
   warm(tx, context)
   const outcome = context.evm.call(
@@ -164,8 +164,15 @@ export function runMessage(
   }
 }
 
-/** The rules that need the state and what the block has left; those that do not are `transaction-rules.ts`. */
-function assertExecutable(tx: SignedTransaction, context: ExecutionContext, left: GasLeft): void {
+/**
+ * The rules that need the state and what the block has left; those that do not are `transaction-rules.ts`.
+ * Returns what these find out.
+ */
+function assertExecutable(
+  tx: SignedTransaction,
+  context: ExecutionContext,
+  left: GasLeft,
+): IntrinsicGas {
   const { world, fork } = context
   if (tx.chainId !== undefined && tx.chainId !== context.chainId) {
     throw new LedgerError('LEDGER_CHAIN_ID', `the transaction is for chain ${tx.chainId}`, {
@@ -173,7 +180,7 @@ function assertExecutable(tx: SignedTransaction, context: ExecutionContext, left
       expected: context.chainId,
     })
   }
-  assertTransactionRules(tx, fork)
+  const charge = assertTransactionRules(tx, fork)
   if (tx.gasLimit > left.gas) {
     throw new LedgerError('LEDGER_GAS_LIMIT', 'the gas limit is above what the block has left', {
       gasLimit: tx.gasLimit,
@@ -222,6 +229,7 @@ function assertExecutable(tx: SignedTransaction, context: ExecutionContext, left
       cost,
     })
   }
+  return charge
 }
 
 /** EIP-7702, "Behavior": each authorisation counts for itself, and what is wrong is passed over. */

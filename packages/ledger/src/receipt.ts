@@ -26,16 +26,46 @@ export const BLOOM_BYTES = 256
 
 /** EIP-2718 bytes of a receipt: what the receipts root commits to. */
 export function encodeReceipt(receipt: Receipt): Uint8Array {
-  const logs = writer.size()
-  writeLogs(receipt.logs)
-  writer.closeList(logs)
-  writer.string(receipt.logsBloom)
-  writer.integer(receipt.cumulativeGasUsed)
-  if (typeof receipt.status === 'number') writer.integer(receipt.status)
-  else writer.hex(receipt.status)
-  writer.closeList(0)
-  if (receipt.type !== 0) writer.byte(receipt.type)
+  writeReceipt(receipt, receipt.logsBloom)
   return writer.take()
+}
+
+/**
+ * The receipt of a transaction that was run, and its bytes, of which its filter is a view: one piece of
+ * memory. Adds the bits of the logs to the filter of the block, too.
+ */
+export function createReceipt(
+  fields: Omit<Receipt, 'logsBloom'>,
+  blockBloom: Uint8Array,
+): { receipt: Receipt; encoded: Uint8Array } {
+  const { type, status, cumulativeGasUsed, logs } = fields
+  passingBloom.fill(0)
+  addLogs(logs, passingBloom, blockBloom)
+  const behindBloom = writeReceipt(fields, passingBloom)
+  const encoded = writer.take()
+  const bloomEnd = encoded.length - behindBloom
+  const logsBloom = encoded.subarray(bloomEnd - BLOOM_BYTES, bloomEnd)
+  return { receipt: { type, status, cumulativeGasUsed, logsBloom, logs }, encoded }
+}
+
+/** The filter of a receipt until it lies in the receipt's bytes. */
+const passingBloom = new Uint8Array(BLOOM_BYTES)
+
+/** Returns how many bytes follow the filter. */
+function writeReceipt(
+  { type, status, cumulativeGasUsed, logs }: Omit<Receipt, 'logsBloom'>,
+  logsBloom: Uint8Array,
+): number {
+  writeLogs(logs)
+  writer.closeList(0)
+  const behindBloom = writer.size()
+  writer.string(logsBloom)
+  writer.integer(cumulativeGasUsed)
+  if (typeof status === 'number') writer.integer(status)
+  else writer.hex(status)
+  writer.closeList(0)
+  if (type !== 0) writer.byte(type)
+  return behindBloom
 }
 
 /** RLP of a list of logs. */
@@ -80,33 +110,57 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
 /** The filter of all addresses and topics of the logs. */
 export function bloomOfLogs(logs: readonly Log[]): Uint8Array {
   const bloom = new Uint8Array(BLOOM_BYTES)
-  for (const log of logs) {
-    setBits(bloom, knownBits(log.address))
-    for (const topic of log.topics) setBits(bloom, knownBits(topic))
-  }
+  addLogs(logs, bloom, bloom)
   return bloom
+}
+
+/** Sets the bits of all addresses and topics of the logs in two filters. */
+function addLogs(logs: readonly Log[], bloom: Uint8Array, other: Uint8Array): void {
+  for (const { address, topics } of logs) {
+    addEntry(address, bloom, other)
+    for (let i = 0; i < topics.length; i++) addEntry(topics[i]!, bloom, other)
+  }
+}
+
+function addEntry(entry: Hex, bloom: Uint8Array, other: Uint8Array): void {
+  const from = knownAt(entry)
+  for (let i = from; i < from + 3; i++) {
+    const bit = knownBits[i]!
+    const at = BLOOM_BYTES - 1 - (bit >> 3)
+    const mask = 1 << (bit & 7)
+    bloom[at]! |= mask
+    other[at]! |= mask
+  }
+}
+
+// Bits of entries seen of late: events repeat their contract, their kind and the busy. A new entry takes
+// the place of the oldest.
+const KNOWN_MAX = 4_096
+const known = new Map<Hex, number>()
+const knownEntries: Hex[] = []
+const knownBits = new Uint16Array(3 * KNOWN_MAX)
+let nextKnown = 0
+const digest = new Uint8Array(32)
+
+/** Where in `knownBits` the three bits of an address or topic are. */
+function knownAt(entry: Hex): number {
+  const found = known.get(entry)
+  if (found !== undefined) return found
+  const oldest = knownEntries[nextKnown]
+  if (oldest !== undefined) known.delete(oldest)
+  knownEntries[nextKnown] = entry
+  const at = 3 * nextKnown
+  known.set(entry, at)
+  nextKnown = (nextKnown + 1) % KNOWN_MAX
+  hashHexInto(entry, digest, 0)
+  for (let i = 0; i < 3; i++) knownBits[at + i] = bitAt(digest, 2 * i)
+  return at
 }
 
 type BloomBits = readonly [number, number, number]
 
-/** Bits of entries seen of late: events repeat their contract, their kind and the busy. */
-const known = new Map<Hex, BloomBits>()
-const KNOWN_MAX = 4_096
-const digest = new Uint8Array(32)
-
-function knownBits(entry: Hex): BloomBits {
-  const found = known.get(entry)
-  if (found !== undefined) return found
-  hashHexInto(entry, digest, 0)
-  const bits = bitsOf(digest)
-  if (known.size === KNOWN_MAX) known.clear()
-  known.set(entry, bits)
-  return bits
-}
-
-function bitsOf(hash: Uint8Array): BloomBits {
-  const bit = (i: number): number => ((hash[i]! & 7) << 8) | hash[i + 1]!
-  return [bit(0), bit(2), bit(4)]
+function bitAt(hash: Uint8Array, i: number): number {
+  return ((hash[i]! & 7) << 8) | hash[i + 1]!
 }
 
 function setBits(bloom: Uint8Array, bits: BloomBits): void {
@@ -123,7 +177,8 @@ export function addToBloom(bloom: Uint8Array, entry: Uint8Array): void {
 
 /** The bits of an address or topic, to test many filters against: hash once, look often. */
 export function bloomBits(entry: Uint8Array): BloomBits {
-  return bitsOf(keccak256(entry))
+  const hash = keccak256(entry)
+  return [bitAt(hash, 0), bitAt(hash, 2), bitAt(hash, 4)]
 }
 
 /** False: the entry is surely not in the filter. True: it may be. */

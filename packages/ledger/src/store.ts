@@ -138,6 +138,8 @@ export interface Store {
   write(key: Uint8Array, value: Uint8Array | undefined): Write
   /** The same without a copy: the last `CRC_BYTES` of `stored` are room for the checksum. */
   writeInPlace(key: Uint8Array, stored: Uint8Array): Write
+  /** The same for a record whose value lies right behind its key, of `keyBytes`. */
+  writeWhole(record: Uint8Array, keyBytes: number): Write
   /** What the store is; undefined for an empty one. @throws LEDGER_STORE_SCHEMA */
   meta(): StoreMeta | undefined
   head(): HeadRecord | undefined
@@ -179,12 +181,15 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
 
   function writeInPlace(key: Uint8Array, stored: Uint8Array): Write {
     const at = stored.length - CRC_BYTES
-    const crc = crc32(stored.subarray(0, at), crc32(key))
-    stored[at] = crc >>> 24
-    stored[at + 1] = crc >>> 16
-    stored[at + 2] = crc >>> 8
-    stored[at + 3] = crc
+    writeUint32(stored, at, crc32(stored.subarray(0, at), crc32(key)))
     return { key, value: stored }
+  }
+
+  function writeWhole(record: Uint8Array, keyBytes: number): Write {
+    const at = record.length - CRC_BYTES
+    // The checksum of the one behind the other is that of both together.
+    writeUint32(record, at, crc32(record.subarray(0, at)))
+    return { key: record.subarray(0, keyBytes), value: record.subarray(keyBytes) }
   }
 
   return {
@@ -192,6 +197,7 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
     read,
     write,
     writeInPlace,
+    writeWhole,
     mustRead: (key, what) => {
       const value = read(key)
       if (value === undefined) throw damaged(key, `is missing: ${what}`)
@@ -245,6 +251,13 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
       return write(HEAD_KEY, value)
     },
   }
+}
+
+function writeUint32(into: Uint8Array, at: number, value: number): void {
+  into[at] = value >>> 24
+  into[at + 1] = value >>> 16
+  into[at + 2] = value >>> 8
+  into[at + 3] = value
 }
 
 function damaged(key: Uint8Array, what: string): LedgerError {

@@ -29,15 +29,18 @@ const VERSIONED_HASH_PREFIX = '0x01'
 /** The first fork with each type of transaction. */
 const SINCE = ['frontier', 'berlin', 'london', 'cancun', 'prague'] as const
 
-/**
- * Gas that a transaction costs before its first opcode.
- * @returns `intrinsic`: charged at the start (EIP-2028, 2930, 3860, 7702). `floor`: the least that
- *   the transaction pays in the end (EIP-7623), 0n before Prague
- */
+export interface IntrinsicGas {
+  /** Charged at the start (EIP-2028, 2930, 3860, 7702). */
+  readonly intrinsic: bigint
+  /** The least that the transaction pays in the end (EIP-7623), 0n before Prague. */
+  readonly floor: bigint
+}
+
+/** Gas that a transaction costs before its first opcode. */
 export function intrinsicGas(
   transaction: Pick<Transaction, 'to' | 'data' | 'accessList' | 'authorizationList'>,
   fork: Fork,
-): { intrinsic: bigint; floor: bigint } {
+): IntrinsicGas {
   const { to, data, accessList, authorizationList } = transaction
   let nonZero = 0
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) nonZero += 1
@@ -60,6 +63,7 @@ export function intrinsicGas(
 
 /**
  * Checks what the fork asks of a transaction, whatever the state and the block.
+ * @returns its `intrinsicGas`, which is among it
  * @throws LedgerError LEDGER_TRANSACTION_TYPE_UNSUPPORTED, LEDGER_CHAIN_ID,
  *   LEDGER_SIGNATURE_INVALID, LEDGER_INTRINSIC_GAS,
  *   LEDGER_INITCODE_SIZE, LEDGER_GAS_LIMIT (EIP-7825), LEDGER_BLOB_LIMIT or
@@ -68,7 +72,7 @@ export function intrinsicGas(
 export function assertTransactionRules(
   transaction: Transaction | UnrecoveredTransaction,
   fork: Fork,
-): void {
+): IntrinsicGas {
   const { type, to, data, gasLimit, maxFeePerGas, blobVersionedHashes } = transaction
   if (!isAtLeast(fork, SINCE[type])) {
     throw refused('LEDGER_TRANSACTION_TYPE_UNSUPPORTED', `${fork} has no type ${type}`, { type })
@@ -89,7 +93,8 @@ export function assertTransactionRules(
       limit: TRANSACTION_GAS_MAX,
     })
   }
-  const { intrinsic, floor } = intrinsicGas(transaction, fork)
+  const charge = intrinsicGas(transaction, fork)
+  const { intrinsic, floor } = charge
   if (gasLimit < intrinsic || gasLimit < floor) {
     throw refused('LEDGER_INTRINSIC_GAS', 'the gas limit does not cover the intrinsic gas', {
       gasLimit,
@@ -109,6 +114,7 @@ export function assertTransactionRules(
   if (type >= 3 && to === undefined) {
     throw refused('LEDGER_TRANSACTION_INVALID', `type ${type} cannot create a contract`, {})
   }
+  return charge
 }
 
 function assertBlobs(hashes: readonly string[], fork: Fork): void {

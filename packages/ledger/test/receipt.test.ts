@@ -1,4 +1,4 @@
-import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import { bigIntToBytes, bytesToHex, equalBytes, type Hash, hexToBytes } from '@vellum/evm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../src/error.ts'
@@ -7,6 +7,7 @@ import {
   BLOOM_BYTES,
   bloomBits,
   bloomOfLogs,
+  createReceipt,
   decodeReceipt,
   encodeReceipt,
   type Log,
@@ -85,6 +86,26 @@ describe('bloom filters', () => {
       }
     })
     fc.assert(property, { seed: 3, numRuns: 100 })
+  })
+
+  test('createReceipt: the filter is that of the logs, and lies in the bytes', () => {
+    const address = bytesToHex(new Uint8Array(20).fill(7))
+    const block = new Uint8Array(BLOOM_BYTES)
+    const expected = new Uint8Array(BLOOM_BYTES)
+    // More entries than are kept: each is hashed anew when it comes again.
+    const topics = Array.from({ length: 5_000 }, (_, i) => bytesToHex(bigIntToBytes(BigInt(i), 32)))
+    for (const topic of [...topics, ...topics.slice(0, 10)]) {
+      const logs = [{ address, topics: [topic], data: new Uint8Array(3) }]
+      const fields = { type: 2, status: 1, cumulativeGasUsed: 21_000n, logs } as const
+      const { receipt, encoded } = createReceipt(fields, block)
+      const slow = new Uint8Array(BLOOM_BYTES)
+      addToBloom(slow, hexToBytes(address))
+      addToBloom(slow, hexToBytes(topic))
+      mergeBloom(expected, slow)
+      if (!equalBytes(receipt.logsBloom, slow)) throw new Error(`the filter of ${topic} is wrong`)
+      if (!equalBytes(encoded, encodeReceipt(receipt))) throw new Error('the bytes are wrong')
+      if (!equalBytes(block, expected)) throw new Error('the filter of the block is wrong')
+    }
   })
 
   test('refuse most of what is not there', () => {
