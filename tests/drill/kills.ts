@@ -5,11 +5,12 @@
 
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { faultsTolerated } from '@vellum/consensus'
 import { createSeededRandom, type SeededRandom } from '../seeded-random.ts'
 import { createDrillWorld, type DrillWorld } from './drill-world.ts'
 import { createHeardVotes, type HeardVotes } from './heard-votes.ts'
 import { atLeast, atMost, type Part, type PartContext } from './part.ts'
-import type { NetworkProcess } from './running-network.ts'
+import { lastWords, type NetworkProcess } from './running-network.ts'
 
 type Sizes = 'count' | 'validators' | 'seed'
 
@@ -25,6 +26,8 @@ export const kills: Part<Sizes> = {
 
 /** Time from a start to the first vote, beside that of catching up. */
 const VOTING_MS_MAX = 10_000
+/** The longest round and five periods: what goal R2 gives a chain that had stopped. */
+const OUTAGE_MS_MAX = 65_000
 /** Longest rest between a return and the next kill. */
 const REST_MS_MAX = 1_200
 /** Of ten falls so many take two at once, and so many all. */
@@ -45,6 +48,8 @@ interface Drilled {
   killed: number
   /** Milliseconds from starts to votes, catching up not counted. */
   readonly votingMs: number[]
+  /** The same where too few were left for a block: each waits for the others as well. */
+  readonly outageMs: number[]
   readonly shortened: string[]
 }
 
@@ -65,6 +70,7 @@ async function runKills({
     random: createSeededRandom(seed),
     killed: 0,
     votingMs: [],
+    outageMs: [],
     shortened: [],
   }
   let [lost, forks, falls] = [0, 0, 0]
@@ -84,7 +90,7 @@ async function runKills({
     const proofs = await Promise.all(
       world.nodes.map((node) => node.call<{ evidence: number }>('vellum_consensusStatus')),
     )
-    const { votes, votingMs, shortened } = drilled
+    const { votes, votingMs, outageMs, shortened } = drilled
     return [
       atLeast(`kills, in ${falls} falls of ${validators} validators`, drilled.killed, count),
       atLeast('receipts seen by clients', world.load.seen.size, count),
@@ -94,8 +100,13 @@ async function runKills({
       atLeast('votes read from vote files', votes.count, count),
       atMost('contradictions among them', votes.contradictions.length, 0),
       atMost('proofs of lies held by nodes', Math.max(...proofs.map((each) => each.evidence)), 0),
-      atMost('start to vote, without catching up', Math.max(...votingMs), VOTING_MS_MAX, 'ms'),
+      atMost('start to vote, without catching up', Math.max(0, ...votingMs), VOTING_MS_MAX, 'ms'),
+      atMost('the same after a fall of too many', Math.max(0, ...outageMs), OUTAGE_MS_MAX, 'ms'),
     ]
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await lastWords(world.nodes)}`, {
+      cause: error,
+    })
   } finally {
     await world.stop()
   }
@@ -130,16 +141,20 @@ async function fall(drilled: Drilled, count: number): Promise<void> {
         drilled.votes.read(victim)
         drilled.killed += 1
       }
-      await comeBack(drilled, victim, before[i]!)
+      const isOutage = victims.length > faultsTolerated(world.nodes.length)
+      const ms = await comeBack(drilled, victim, before[i]!)
+      if (isOutage) drilled.outageMs.push(ms)
+      else drilled.votingMs.push(ms)
     }),
   )
 }
 
+/** @returns milliseconds from its start to its first vote, without those in which it caught up */
 async function comeBack(
-  { world, votes, votingMs, shortened }: Drilled,
+  { world, votes, shortened }: Drilled,
   node: NetworkProcess,
   before: number,
-): Promise<void> {
+): Promise<number> {
   const startedAt = performance.now()
   await node.start()
   const upAt = performance.now()
@@ -152,7 +167,7 @@ async function comeBack(
     if (performance.now() - caughtUpAt > WAIT_MS_MAX) throw new Error(`${node.name} does not vote`)
     await delay(POLL_MS)
   }
-  votingMs.push(performance.now() - startedAt - (caughtUpAt - upAt))
+  return performance.now() - startedAt - (caughtUpAt - upAt)
 }
 
 async function headOf(node: NetworkProcess): Promise<number> {

@@ -1,8 +1,8 @@
 /**
  * A validator that floods instead of taking part, in a process of its own (`flood.ts`). At first it keeps
- * within what peers are allowed, so that nobody cuts it off: signed votes of this and the next heights
- * and of many rounds, two of each kind in one place, blocks that are not due, transactions that nobody
- * can pay, heads that do not exist, questions for blocks. Then it sends whatever it can.
+ * within what peers are allowed, so that it is not cut off soon: signed votes of heights and rounds to come,
+ * two of each kind in one place, transactions that nobody can pay, heads that do not exist, questions for
+ * blocks. Then it sends all of that, and blocks that do not fit, as fast as it can.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -45,7 +45,7 @@ export interface TraitorTask {
 }
 
 /** A little less than `NETWORK_LIMITS` grants a peer each second. */
-const CAREFUL = { consensus: 1_900, transactions: 1_900, head: 45, blocks: 45 }
+const CAREFUL = { consensus: 1_900, transactions: 1_900 }
 /** Steps of its clock: so often in a second a batch goes out. */
 const STEPS = 20
 const STEP_MS = 1_000 / STEPS
@@ -144,7 +144,8 @@ async function floodOne(connection: Awaited<ReturnType<RawPeer['dial']>>): Promi
     const share = (perSecond: number): number => (isCareful ? perSecond / STEPS : MAD_BATCH)
     const messages = Array.from(
       { length: Math.ceil(share(CAREFUL.consensus) / BATCH_STEPS) },
-      (_, i) => framed(encodeMessage(lie(turn * PROPOSAL_EVERY + i, isCareful ? 1 : 0))),
+      (_, i) =>
+        framed(encodeMessage(isCareful ? idleWord(turn + i) : lie(turn * PROPOSAL_EVERY + i))),
     )
     for (let again = 0; again < BATCH_STEPS && !isStopping; again++) {
       await writable(streams.consensus)
@@ -158,9 +159,10 @@ async function floodOne(connection: Awaited<ReturnType<RawPeer['dial']>>): Promi
       report['its transactions'] += transactions.length
     }
     await writable(streams.head)
-    streams.head.send(framed(encodeHeadNews({ height: height + turn, hash: randomHash() })))
-    for (let asked = 0; asked < Math.min(share(CAREFUL.blocks), STEPS); asked++)
-      void askBlocks(connection)
+    streams.head.send(
+      framed(encodeHeadNews({ height: height + HEIGHTS + turn, hash: randomHash() })),
+    )
+    for (let asked = 0; asked < (isCareful ? 1 : STEPS); asked++) void askBlocks(connection)
     await delay(isCareful ? STEP_MS : 0)
     if (isStopping) await new Promise(() => {})
   }
@@ -185,33 +187,36 @@ async function writable(stream: {
   }
 }
 
-/** Something signed that nobody needs. @param ahead heights for which it is too early, and no fault */
-function lie(number: number, ahead: number): Message {
-  const place = { height: height + ahead + (number % HEIGHTS), round: number % ROUNDS }
-  const digest = randomHash()
-  if (number % PROPOSAL_EVERY === 0) {
-    const next = { ...decodeHeader(header), number: place.height, parentHash: digest }
-    const block = proposedBlock(next, encodeRlp([[randomBytes(BLOCK_BYTES)], [], []]))
-    const payload = { ...place, round: 0, block, accessList: undefined }
-    return {
-      kind: 'proposal',
-      ...signProposal(payload, signer.address, sign),
-      roundChanges: [],
-      prepares: [],
-    }
+/** A vote for nothing, of a height and a round for which it is too early: no fault, as far as one can tell. */
+function idleWord(number: number): Message {
+  return vote(number, { height: height + 1 + (number % HEIGHTS), round: 1 + (number % ROUNDS) })
+}
+
+/** The same of this height as well, and blocks that do not fit. */
+function lie(number: number): Message {
+  const place = { height: height + (number % HEIGHTS), round: number % ROUNDS }
+  if (number % PROPOSAL_EVERY !== 0) return vote(number, place)
+  const next = { ...decodeHeader(header), number: place.height, parentHash: randomHash() }
+  const block = proposedBlock(next, encodeRlp([[randomBytes(BLOCK_BYTES)], [], []]))
+  const payload = { ...place, round: 0, block, accessList: undefined }
+  return {
+    kind: 'proposal',
+    ...signProposal(payload, signer.address, sign),
+    roundChanges: [],
+    prepares: [],
   }
+}
+
+function vote(number: number, place: { readonly height: number; readonly round: number }): Message {
+  const digest = randomHash()
   if (number % 3 === 0) return signPrepare({ ...place, digest }, signer.address, sign)
   if (number % 3 === 1) {
-    return signCommit(
-      { ...place, digest, seal: signer.sign(hexToBytes(digest)) },
-      signer.address,
-      sign,
-    )
+    const seal = signer.sign(hexToBytes(digest))
+    return signCommit({ ...place, digest, seal }, signer.address, sign)
   }
-  const payload = { ...place, prepared: undefined }
   return {
     kind: 'roundChange',
-    ...signRoundChange(payload, signer.address, sign),
+    ...signRoundChange({ ...place, prepared: undefined }, signer.address, sign),
     block: undefined,
     accessList: undefined,
     prepares: [],
