@@ -12,17 +12,27 @@
  * it was. Spec: qbft.md §8–10.
  */
 
-import { type Address, bytesToHex, hexToBytes, keccak256 } from '@vellum/evm'
 import {
+  type Address,
+  bytesToHex,
+  hexToBytes,
+  keccak256,
+  keccak256OfInput,
+  keccakInput,
+} from '@vellum/evm'
+import {
+  createRlpWriter,
   decodeRlp,
   encodeRlp,
   encodeRlpList,
+  plainBytes,
   type RlpItem,
   rlpFixed,
   rlpList,
   rlpNumber,
   rlpScalar,
   splitRlpList,
+  writeRlpHead,
 } from '@vellum/ledger'
 import { ConsensusError } from './error.ts'
 import {
@@ -41,6 +51,7 @@ import {
 } from './message.ts'
 import { decodeProposedBlock, encodeProposedBlock } from './proposed-block.ts'
 import { CONSENSUS_LIMITS } from './types.ts'
+import { locateVote, type VoteFrame } from './vote-frame.ts'
 
 /** Who signed a hash of 32 bytes; undefined if nobody. Signature: r, s, y parity. */
 export type RecoverAuthor = (hash: Uint8Array, signature: Uint8Array) => Address | undefined
@@ -56,12 +67,18 @@ export interface MessageOutline {
 }
 
 const SIGNATURE_SIZE = 65
+/** Up to here a plain loop copies faster than `set`. */
+const LOOP_BYTES_MAX = 128
 const EMPTY_LIST = Uint8Array.of(0xc0)
 const KINDS: ReadonlyMap<number, MessageKind> = new Map(
   Object.entries(MESSAGE_CODE).map(([kind, code]) => [code, kind as MessageKind]),
 )
 
+// Votes are written in one go, back to front.
+const writer = createRlpWriter()
+
 export function encodeMessage(message: Message): Uint8Array {
+  if (message.kind === 'prepare' || message.kind === 'commit') return encodeVote(message)
   const body = encodeBody(message)
   const frame = new Uint8Array(1 + body.length)
   frame[0] = MESSAGE_CODE[message.kind]
@@ -74,6 +91,8 @@ export function encodeMessage(message: Message): Uint8Array {
  * @throws ConsensusError CONSENSUS_MESSAGE_INVALID, LedgerError LEDGER_RLP_INVALID
  */
 export function outlineOf(frame: Uint8Array): MessageOutline {
+  const vote = locateVote(frame)
+  if (vote !== undefined) return { kind: vote.kind, height: vote.height, round: vote.round }
   const { kind, body } = openFrame(frame)
   const outer = splitRlpList(body)
   const isNested = kind === 'proposal' || kind === 'roundChange'
@@ -88,6 +107,8 @@ export function outlineOf(frame: Uint8Array): MessageOutline {
  *   shape, out of range, or if a signature is nobody's
  */
 export function decodeMessage(frame: Uint8Array, recover: RecoverAuthor): Message {
+  const vote = locateVote(frame)
+  if (vote !== undefined) return readVote(frame, vote, recover)
   const { kind, body } = openFrame(frame)
   const items = splitRlpList(body)
   switch (kind) {
@@ -102,9 +123,39 @@ export function decodeMessage(frame: Uint8Array, recover: RecoverAuthor): Messag
   }
 }
 
+function readVote(frame: Uint8Array, vote: VoteFrame, recover: RecoverAuthor): Prepare | Commit {
+  const { kind, height, round, digestAt, sealAt, signatureAt, payloadAt, payloadEnd } = vote
+  // Copies: the frame is a peer's buffer, and the message may be kept for the whole height.
+  const bytes = plainBytes(frame)
+  const signature = bytes.slice(signatureAt, signatureAt + SIGNATURE_SIZE)
+  const author = recover(hashOfPayload(kind, bytes, payloadAt, payloadEnd), signature)
+  if (author === undefined) throw invalid('nobody made this signature')
+  const digest = bytesToHex(bytes.subarray(digestAt, digestAt + 32))
+  if (kind === 'prepare') return { kind, payload: { height, round, digest }, author, signature }
+  const seal = bytes.slice(sealAt, sealAt + SIGNATURE_SIZE)
+  return { kind, payload: { height, round, digest, seal }, author, signature }
+}
+
 /** What an author signs, 32 bytes. */
 export function messageHash(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
-  return keccak256(contentOf(kind, encodedPayload))
+  return hashOfPayload(kind, encodedPayload, 0, encodedPayload.length)
+}
+
+/** Bytes of the longest head of RLP, and the code. */
+const CONTENT_MORE = 10
+
+/** `messageHash` of a payload that lies between two positions. */
+function hashOfPayload(kind: MessageKind, bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const size = to - from
+  if (size + CONTENT_MORE > keccakInput.length) {
+    return keccak256(contentOf(kind, bytes.subarray(from, to)))
+  }
+  // Put together where it is hashed: `contentOf` without its bytes.
+  let at = writeRlpHead(keccakInput, 0, 0xc0, 1 + size)
+  keccakInput[at++] = MESSAGE_CODE[kind]
+  if (size > LOOP_BYTES_MAX) keccakInput.set(bytes.subarray(from, to), at)
+  else for (let i = 0; i < size; i++) keccakInput[at + i] = bytes[from + i]!
+  return keccak256OfInput(at + size)
 }
 
 /** What the author of a vote has signed the hash of: RLP([code, payload]). */
@@ -151,12 +202,21 @@ function signed<Payload>(
   return { payload, author, signature: sign(messageHash(kind, encode(payload))) }
 }
 
-function encodeBody(message: Message): Uint8Array {
+function encodeVote(vote: Prepare | Commit): Uint8Array {
+  writer.string(vote.signature)
+  const end = writer.size()
+  if (vote.kind === 'commit') writer.string(vote.payload.seal)
+  writer.hex(vote.payload.digest)
+  writer.integer(vote.payload.round)
+  writer.integer(vote.payload.height)
+  writer.closeList(end)
+  writer.closeList(0)
+  writer.byte(MESSAGE_CODE[vote.kind])
+  return writer.take()
+}
+
+function encodeBody(message: Proposal | RoundChange): Uint8Array {
   switch (message.kind) {
-    case 'prepare':
-      return encodeSigned(message, encodePrepare)
-    case 'commit':
-      return encodeSigned(message, encodeCommit)
     case 'proposal':
       return encodeRlpList([
         encodeSigned(message, encodeProposal),

@@ -71,7 +71,7 @@ export function createQbftScheme({ config, recover }: QbftSchemeOptions): QbftSc
       return { ok: false, reason: 'validators differ from the chain’s' }
     }
     if (extra.round > CONSENSUS_LIMITS.roundMax) return { ok: false, reason: 'round out of range' }
-    if (afterBlock(before, header, epochLength).validators.length === 0) {
+    if (afterBlock(before, header, epochLength, extra).validators.length === 0) {
       return { ok: false, reason: 'vote would leave no validator' }
     }
     return { ok: true }

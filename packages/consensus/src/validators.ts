@@ -66,14 +66,15 @@ export function afterVote(state: ValidatorState, voter: Address, vote: Vote): Va
   return { validators: state.validators, ...votes }
 }
 
-/** The state after a block; `state` is that after its parent. */
+/** The state after a block; `state` is that after its parent. @param extra of the header, if it is decoded already */
 export function afterBlock(
   state: ValidatorState,
   header: Header,
   epochLength: number,
+  extra: ExtraData = decodeExtraData(header.extraData),
 ): ValidatorState {
   if (isEpochBlock(header.number, epochLength)) return validatorsWithoutVotes(state.validators)
-  const { vote } = decodeExtraData(header.extraData)
+  const { vote } = extra
   return vote === undefined ? state : afterVote(state, header.coinbase, vote)
 }
 

@@ -157,6 +157,7 @@ export {
   decodeRlp,
   encodeRlp,
   encodeRlpList,
+  plainBytes,
   RLP_DEPTH_MAX,
   type RlpItem,
   rlpBigInt,
@@ -167,7 +168,9 @@ export {
   rlpScalar,
   splitRlpList,
   splitRlpSequence,
+  writeRlpHead,
 } from './rlp.ts'
+export { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 export { blockRules, type ChainRules } from './rules.ts'
 export {
   type ConsensusFields,

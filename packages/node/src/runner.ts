@@ -34,12 +34,10 @@ import {
   type VoteRecord,
   withSeals,
 } from '@vellum/consensus'
-import { type Address, equalBytes, type Hash } from '@vellum/evm'
+import type { Address, Hash } from '@vellum/evm'
 import {
   type Block,
-  type Cache,
   type Chain,
-  createCache,
   decodeBody,
   type ExecutedBlock,
   type Header,
@@ -168,8 +166,10 @@ const BUSY_COUNT = 100
 const TIMER_MS_MAX = 2 ** 31 - 1
 /** Executed blocks kept at one height: one in use, and those of failed rounds. */
 const EXECUTED_MAX = 8
-/** Signers remembered, in each of two generations: a prepare comes again in certificates. */
+/** Signers remembered: a prepare comes again in certificates. */
 const KNOWN_SIGNERS = 4_096
+/** A hash and a signature. */
+const KNOWN_BYTES = 97
 /** Messages handled before the event loop gets a turn. */
 const LETTERS_IN_A_ROW = 64
 /** A proposal's time may be so far ahead of our clock (qbft.md §13.2). */
@@ -634,33 +634,31 @@ function turn(timers: Timers): Promise<void> {
 }
 
 /**
- * A signature is looked at once, in however many certificates it comes. Those with the same first
- * bytes of s take each other's place: by chance almost never, and who makes them so gains nothing.
+ * A signature is looked at once, in however many certificates it comes: there is one place for those
+ * that have the same two bytes of s, and the last one has it.
  */
 function rememberSigners(crypto: Secp256k1): Env['recover'] {
-  interface Known {
-    readonly hash: Uint8Array
-    readonly signature: Uint8Array
-    readonly signer: Address
-  }
-  const known: Cache<number, Known> = createCache(KNOWN_SIGNERS)
+  const signers = new Array<Address | undefined>(KNOWN_SIGNERS).fill(undefined)
+  const known = new Uint8Array(KNOWN_SIGNERS * KNOWN_BYTES)
   const recover = recoverSeal(crypto)
   return (hash, signature) => {
-    const name =
-      (signature[33]! << 24) | (signature[34]! << 16) | (signature[35]! << 8) | signature[36]!
-    const found = known.get(name)
-    if (
-      found !== undefined &&
-      equalBytes(found.signature, signature) &&
-      equalBytes(found.hash, hash)
-    ) {
-      return found.signer
+    const place = (signature[33]! | (signature[34]! << 8)) % KNOWN_SIGNERS
+    const at = place * KNOWN_BYTES
+    const found = signers[place]
+    if (found !== undefined && isAt(known, at, hash) && isAt(known, at + 32, signature)) {
+      return found
     }
     const signer = recover(hash, signature)
-    // Copies: these are views of a peer's buffer.
     if (signer !== undefined) {
-      known.set(name, { hash: hash.slice(), signature: signature.slice(), signer })
+      known.set(hash, at)
+      known.set(signature, at + 32)
+      signers[place] = signer
     }
     return signer
   }
+}
+
+function isAt(all: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let i = 0; i < part.length; i++) if (all[at + i] !== part[i]) return false
+  return true
 }

@@ -28,11 +28,11 @@ import {
   proposerOf,
   quorum,
   type RecoverAuthor,
-  sealersOf,
 } from '@vellum/consensus'
 import { type Address, bytesToHex, type Hash, ZERO_ADDRESS } from '@vellum/evm'
 import {
   type Chain,
+  commitHash,
   decodeExtraData,
   encodeReceipt,
   qbftHash,
@@ -286,11 +286,15 @@ export function createChecks(options: ChecksOptions): Checks {
       return
     }
     const extra = decodeExtraData(header.extraData)
-    if (extra.validators.join() !== set.join()) {
+    if (
+      extra.validators.length !== set.length ||
+      extra.validators.some((each, i) => each !== set[i])
+    ) {
       violate('S6', `block ${number} of ${nameOf(node)} names ${extra.validators}, not ${set}`)
     }
-    const sealers = new Set(sealersOf(header, recover))
-    const distinct = [...sealers].filter((each) => each !== undefined && set.includes(each))
+    const sealed = commitHash(header)
+    const sealers = new Set(extra.seals.map((seal) => recover(sealed, seal)))
+    const distinct = set.filter((each) => sealers.has(each))
     if (distinct.length !== extra.seals.length || distinct.length < quorum(set.length)) {
       violate(
         'S5',

@@ -18,14 +18,16 @@ interface Point {
 }
 
 /** Links of all validators times blocks: about the same work for each size. */
-const WORK = 40_000
-const BLOCKS = [10, 1_500] as const
+const WORK = 80_000
+const BLOCKS = [10, 5_000] as const
+/** Blocks of four validators before anything is measured: a second of compiling is not a world's rate. */
+const WARM_UP_BLOCKS = 1_000
 
 export async function curve(options: CurveOptions, print: (line: string) => void): Promise<void> {
+  print(`after ${WARM_UP_BLOCKS} blocks that are not counted`)
   print('validators  blocks  CPU s  blocks/CPU s  messages/block  messages/CPU s')
   const points: Point[] = []
-  // Code gets warm before anything is measured.
-  await measure(4, 200)
+  await measure(4, WARM_UP_BLOCKS)
   for (const validators of options.sizes) {
     const blocks = Math.round(WORK / validators ** 2)
     const point = await measure(validators, Math.min(Math.max(blocks, BLOCKS[0]), BLOCKS[1]))
