@@ -374,6 +374,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   }
 
   function setTimer({ timer, height, round, afterMs }: Effect & { type: 'setTimer' }): void {
+    // A block that was being written when the node was told to stop begins another height.
+    if (!isStarted) return
     timersUnderWay.get(timer)?.()
     const cancel = timers.after(Math.min(Math.ceil(afterMs), TIMER_MS_MAX), () => {
       timersUnderWay.delete(timer)

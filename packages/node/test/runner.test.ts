@@ -307,6 +307,26 @@ describe('what peers send', () => {
 })
 
 describe('what the node says', () => {
+  test('ends with it: what was being written when it stopped sets no timer', async () => {
+    const world = await createWorld(0)
+    const { node, time, said, hear, work, timerCount } = world
+    await work()
+    const place = said[1]!.payload as Place
+    const [, one, two] = SIGNERS as [Signer, Signer, Signer]
+    for (const signer of [one, two])
+      await hear(signer.address, encodeMessage(commitOf(signer, place)))
+    await hear(one.address, encodeMessage(prepareOf(one, place)))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    world.disk = promise
+    await hear(two.address, encodeMessage(prepareOf(two, place)))
+    const stopped = node.stop()
+    await time.advance(0)
+    resolve()
+    await stopped
+    expect(node.chain.head().header.number).toBe(1)
+    expect(timerCount()).toBe(0)
+  })
+
   test('is on disk before it is said', async () => {
     const world = await createWorld(0)
     const { node, time, said, records, work } = world
