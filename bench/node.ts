@@ -113,7 +113,8 @@ async function measure(
       }
     }
     const { resident, peak } = server.memory()
-    progress(`${server.name}: ${resident >> 20} MiB resident, ${peak >> 20} at most`)
+    const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
+    progress(`${server.name}: ${mebibytes(resident)} MiB resident, ${mebibytes(peak)} at most`)
   } finally {
     await server.stop()
   }
