@@ -62,7 +62,7 @@ export function createEvm(options: EvmOptions): Evm {
     throw new EvmError('EVM_ARGUMENT_INVALID', 'the world is not one of createWorld')
   }
   const precompiles = keyed(options.precompiles ?? standardPrecompiles(fork))
-  const setting: Setting = {
+  const makeSetting = (): Setting => ({
     fork,
     world,
     block,
@@ -72,7 +72,9 @@ export function createEvm(options: EvmOptions): Evm {
       options.warmPrecompiles === undefined ? precompiles : keyed(options.warmPrecompiles),
     tracer,
     pulse,
-  }
+  })
+  // Many blocks run nothing.
+  let setting: Setting | undefined
   return {
     call(message, transaction) {
       if (message.gas < 0n || message.gas >= GAS_LIMIT) {
@@ -81,6 +83,7 @@ export function createEvm(options: EvmOptions): Evm {
       if (message.value < 0n || message.value >= VALUE_LIMIT) {
         throw new EvmError('EVM_ARGUMENT_INVALID', `value ${message.value} is out of range`)
       }
+      setting ??= makeSetting()
       // A run that throws leaves its machine in the middle: it is not put back.
       const machine = idle.get(fork)?.pop() ?? createMachine(fork)
       const outcome = machine.run(setting, message, transaction)

@@ -299,7 +299,10 @@ function requestsOf(
   return requests
 }
 
+const NO_REQUESTS_HASH: Hash = bytesToHex(sha256(NO_BYTES))
+
 function hashRequests(requests: readonly Uint8Array[]): Hash {
+  if (requests.length === 0) return NO_REQUESTS_HASH
   return bytesToHex(sha256(concatBytes(...requests.map((request) => sha256(request)))))
 }
 

@@ -6,7 +6,7 @@
  */
 
 import type { Address } from '@vellum/evm'
-import { encodeTransaction, type Pool, type SignedTransaction } from '@vellum/ledger'
+import type { Pool, SignedTransaction } from '@vellum/ledger'
 import type { CancelTimer, PeerAddress, Timers, Transport } from './ports.ts'
 import { encodeTransactions } from './wire.ts'
 
@@ -109,5 +109,5 @@ export function createSpread(ports: {
 }
 
 function encoded(transactions: readonly SignedTransaction[]): Uint8Array[] {
-  return transactions.map((tx) => encodeTransaction(tx, tx.signature))
+  return transactions.map((tx) => tx.encoded)
 }
