@@ -491,7 +491,15 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   }
 
   async function examineNow(header: Header): Promise<Verdict> {
-    if (chain.hashAt(header.number) === scheme.hash(header)) return { ok: true }
+    let hash: Hash
+    try {
+      hash = scheme.hash(header)
+    } catch (error) {
+      // Whoever made it: such extra data has no name.
+      if (!isRefusal(error)) throw error
+      return { ok: false, reason: error.message }
+    }
+    if (chain.hashAt(header.number) === hash) return { ok: true }
     if (await forks.examine(header)) stopForked()
     return { ok: false, reason: 'another block is final at this height' }
   }

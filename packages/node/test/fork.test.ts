@@ -292,6 +292,22 @@ describe('a second sealed block at a height that is decided', () => {
     await world.node.stop()
   })
 
+  test('is none if its extra data is none: who shows it lies, and the node goes on', async () => {
+    const world = await createWorld()
+    const { ours, theirs } = await decided(world)
+    const broken = { ...theirs, header: { ...theirs.header, extraData: Uint8Array.of(0xf9, 1) } }
+    world.shown.set(1, broken)
+    await world.tell(theirs.header)
+    expect(world.faults).toEqual(['severe'])
+    const verdict = world.node.consensus!.runner.importBlock(broken)
+    await world.time.advance(0)
+    expect(await verdict).toEqual({ ok: false, reason: expect.stringContaining('RLP') })
+    await append(world, nextBlock(world, 12))
+    expect(world.node.chain.header(1)?.hash).toBe(world.node.chain.scheme.hash(ours.header))
+    expect(statusOf(world).fork).toBeNull()
+    await world.node.stop()
+  })
+
   test('is none if the peer cannot show it', async () => {
     const world = await createWorld()
     const { theirs } = await decided(world)
