@@ -98,9 +98,14 @@ export interface StateOptions {
   readonly root: Hash
   /** Heights behind the head whose state must stay; undefined: all. */
   readonly retainedBlocks: number | undefined
+  /** Bytes of trie nodes in memory beyond which reads drop some. */
+  readonly trieHeapBytesMax?: number
 }
 
 const ABSENT = Symbol('no such account')
+
+/** What must come into memory after nodes were dropped until more are. */
+const TRIM_GROWTH = 1.25
 
 /** What changed since the last flush. */
 interface Gathered {
@@ -126,7 +131,7 @@ interface OwnedNodes extends NodeSource {
  * @throws LedgerError LEDGER_STORE_DAMAGED if diffs are missing or do not lead to the root
  */
 export function createState(options: StateOptions): State {
-  const { store, retainedBlocks } = options
+  const { store, retainedBlocks, trieHeapBytesMax = LIMITS.trieHeapBytesMax } = options
   const accounts: Cache<Address, StoredAccount | typeof ABSENT> = createCache(LIMITS.cachedAccounts)
   const codes: Cache<Hash, Uint8Array> = createCache(LIMITS.cachedCodes)
 
@@ -149,6 +154,8 @@ export function createState(options: StateOptions): State {
   let flushing: Promise<void> = Promise.resolve()
   /** True while nodes that count as stored are not on disk. */
   let isFlushing = false
+  /** Bytes of nodes beyond which a read drops some. */
+  let trimAbove = trieHeapBytesMax
 
   /** The last flush; in pruned mode also those before it that are still on disk, ascending. */
   const flushes = readFlushes(store, retainedBlocks === undefined ? 1 : Number.POSITIVE_INFINITY)
@@ -185,7 +192,7 @@ export function createState(options: StateOptions): State {
     if (known !== undefined) return known === ABSENT ? undefined : known
     const owner = placeOf(address)
     const leaf = heap.value(trie, owner)
-    if (heap.bytes > LIMITS.trieHeapBytesMax) trim()
+    if (heap.bytes > trimAbove) trim()
     const found = leaf && { ...decodeAccount(leaf), address, owner }
     accounts.set(address, found ?? ABSENT)
     return found
@@ -204,7 +211,7 @@ export function createState(options: StateOptions): State {
     const holder = account(address)
     if (holder === undefined || holder.storageRoot === EMPTY_ROOT) return 0n
     const value = heap.slot(storageTrie(holder), slot)
-    if (heap.bytes > LIMITS.trieHeapBytesMax) trim()
+    if (heap.bytes > trimAbove) trim()
     return value
   }
 
@@ -212,8 +219,10 @@ export function createState(options: StateOptions): State {
   function trim(): void {
     if (isApplying || isFlushing) return
     dropCandidate()
-    for (const each of storageTries.values()) heap.trim(each, LIMITS.loadedTrieDepth)
+    for (const each of storageTries.values()) heap.trim(each, 0)
     heap.trim(trie, LIMITS.loadedTrieDepth)
+    // What is not on disk yet stays: it must not be walked at every read.
+    trimAbove = Math.max(trieHeapBytesMax, heap.bytes * TRIM_GROWTH)
   }
 
   function code(codeHash: Hash): Uint8Array {

@@ -104,11 +104,14 @@ const edits = fc.uniqueArray(
   { selector: ({ account }) => account, maxLength: 8 },
 )
 
-function open(
-  disk: KeyValue,
-  { height = 0, root = EMPTY_ROOT, retainedBlocks }: Partial<Omit<StateOptions, 'store'>> = {},
-): State {
-  return createState({ store: createStore(disk, crc32), height, root, retainedBlocks })
+function open(disk: KeyValue, options: Partial<Omit<StateOptions, 'store'>> = {}): State {
+  return createState({
+    store: createStore(disk, crc32),
+    height: 0,
+    root: EMPTY_ROOT,
+    retainedBlocks: undefined,
+    ...options,
+  })
 }
 
 interface Then {
@@ -148,9 +151,9 @@ const lives = (minLength: number, maxLength: number) =>
 async function live(
   disk: KeyValue,
   steps: readonly { readonly block: readonly Edit[]; readonly next: string }[],
-  retainedBlocks?: number,
+  options: Pick<Partial<StateOptions>, 'retainedBlocks' | 'trieHeapBytesMax'> = {},
 ): Promise<{ state: State; history: Then[] }> {
-  let state = open(disk, { retainedBlocks })
+  let state = open(disk, options)
   await state.flush()
   const model: Model = new Map()
   const history: Then[] = []
@@ -163,7 +166,7 @@ async function live(
     history.push({ height, root: prepared.root, model: copyOf(model) })
     if (next === 'flush') await state.flush()
     if (next === 'flush behind') await state.flushBehind()
-    if (next === 'crash') state = open(disk, { height, root: prepared.root, retainedBlocks })
+    if (next === 'crash') state = open(disk, { ...options, height, root: prepared.root })
   }
   return { state, history }
 }
@@ -186,6 +189,27 @@ describe('state', () => {
         for (const then of history) assertSame(open(disk, last), then)
       }),
       { numRuns: 80 },
+    )
+  })
+
+  test('with memory for a few nodes: reads drop some, also while a block is prepared', async () => {
+    await fc.assert(
+      fc.asyncProperty(lives(2, 6), edits, async (steps, block) => {
+        const disk = createMemoryKeyValue()
+        const { state, history } = await live(disk, steps, { trieHeapBytesMax: 2_000 })
+        const last = history.at(-1)!
+        assertSame(state, last)
+        const model = copyOf(last.model)
+        const prepared = state.prepare(apply(model, block), last.height + 1)
+        assertSame(state, last)
+        await disk.batch(prepared.writes)
+        state.commit(prepared)
+        expect(prepared.root).toBe(rootOf(model))
+        assertSame(state, { height: last.height + 1, root: prepared.root, model })
+        await state.flush()
+        assertSame(state, { height: last.height + 1, root: prepared.root, model })
+      }),
+      { numRuns: 60 },
     )
   })
 
@@ -342,7 +366,7 @@ describe('state', () => {
     await fc.assert(
       fc.asyncProperty(lives(4, 12), fc.nat(4), async (steps, retained) => {
         const disk = createMemoryKeyValue()
-        const { state, history } = await live(disk, steps, retained)
+        const { state, history } = await live(disk, steps, { retainedBlocks: retained })
         const kept = history.slice(-retained - 1)
         for (const then of kept) assertSame(state, then)
         const reopened = open(disk, { ...kept.at(-1)!, retainedBlocks: retained })
