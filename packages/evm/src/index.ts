@@ -38,6 +38,7 @@ export {
   keccak256OfInput,
   keccakInput,
 } from './keccak.ts'
+export { LinearMemory } from './linear-memory.ts'
 export { opcodeName } from './opcodes.ts'
 export {
   type Precompile,

@@ -4,16 +4,16 @@
  */
 
 import { keccak256 } from '@vellum/evm'
-import type { NodeSource, Trie, TrieUpdate } from '../src/trie.ts'
 import {
   EMPTY_ROOT,
   NO_NODES,
+  type NodeSource,
   openTrie,
   rootOfList,
-  takeNewNodes,
-  unloadTrie,
+  type TrieUpdate,
   updateTrie,
 } from '../src/trie.ts'
+import { createTrieHeap } from '../src/trie-heap.ts'
 
 const ACCOUNT_BYTES = 70
 const BATCH = 1_000
@@ -27,21 +27,31 @@ function measureUpdates(accounts: number): void {
   // Keyed by 48 bits of the hash: what is timed is the trie and not the map.
   const nodes = new Map<number, Uint8Array>()
   const source: NodeSource = { node: (_, hash) => nodes.get(shortKey(hash)) }
-  let trie: Trie = openTrie(EMPTY_ROOT, source)
+  const heap = createTrieHeap({ onReplaced: (_, { hash }) => nodes.delete(shortKey(hash)) })
+  let trie = heap.open(EMPTY_ROOT, source)
+  /** The updates, written and committed; how many nodes that took. */
+  const apply = (updates: readonly TrieUpdate[]): number => {
+    let written = 0
+    trie = heap.update(trie, updates)
+    heap.commit()
+    heap.takeNew(trie, ({ hash, record }) => {
+      nodes.set(shortKey(hash), record.slice())
+      written += 1
+    })
+    return written
+  }
   const built = timed(() => {
     for (let from = 0; from < accounts; from += 50_000) {
       const updates: TrieUpdate[] = []
       for (let i = from; i < Math.min(accounts, from + 50_000); i++) updates.push(update(i, 0))
-      const change = updateTrie(trie, updates)
-      for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-      for (const { hash, record } of takeNewNodes(change.trie)) nodes.set(shortKey(hash), record)
-      trie = unloadTrie(change.trie, 4)
+      apply(updates)
+      heap.trim(trie, 4)
     }
   })
   report(`trie.build accounts=${accounts}`, [built])
 
-  const inMemory: number[] = []
-  const unloading: number[] = []
+  const updating: number[] = []
+  const trimming: number[] = []
   let written = 0
   let random = 12345
   const next = (): number => {
@@ -55,16 +65,11 @@ function measureUpdates(accounts: number): void {
       updates.set(i, update(i, round))
     }
     const batch = [...updates.values()]
-    let change = updateTrie(trie, [])
-    inMemory.push(timed(() => (change = updateTrie(trie, batch))))
-    const taken = takeNewNodes(change.trie)
-    written += taken.length
-    for (const { hash } of change.replaced) nodes.delete(shortKey(hash))
-    for (const { hash, record } of taken) nodes.set(shortKey(hash), record)
-    unloading.push(timed(() => (trie = unloadTrie(change.trie, 4))))
+    updating.push(timed(() => (written += apply(batch))))
+    trimming.push(timed(() => heap.trim(trie, 4)))
   }
-  report(`trie.update accounts=${accounts} batch=${BATCH} loaded=4`, inMemory)
-  report(`trie.unload accounts=${accounts} depth=4`, unloading)
+  report(`trie.update accounts=${accounts} batch=${BATCH} loaded=4`, updating)
+  report(`trie.trim accounts=${accounts} depth=4`, trimming)
   console.log(`trie.written accounts=${accounts}: ${Math.round(written / ROUNDS)} nodes a batch`)
 }
 

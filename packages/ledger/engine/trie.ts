@@ -214,8 +214,8 @@ let replaced: usize = 0
 let lastReplaced: usize = 0
 let tracks: bool = false
 
-/** @param tracking whether `host.replaced` is told of stored nodes that go */
-export function begin(tracking: bool): void {
+/** Whether `host.replaced` is told of stored nodes that go. */
+export function track(tracking: bool): void {
   tracks = tracking
 }
 

@@ -287,7 +287,6 @@ export {
   type TrieUpdate,
   takeNewNodes,
   trieEntries,
-  unloadTrie,
   updateTrie,
 } from './trie.ts'
 export { decodePath, encodePath } from './trie-path.ts'

@@ -13,6 +13,7 @@ import {
   compileModule,
   type Hash,
   instantiate,
+  LinearMemory,
   type WasmMemory,
   writeHex,
 } from '@vellum/evm'
@@ -97,7 +98,7 @@ interface Engine {
   stageWords(count: number): void
   update(root: number, count: number): number
   sealRoot(root: number): void
-  begin(tracks: number): void
+  track(tracks: number): void
   commit(): void
   drop(): void
   takeNew(root: number): void
@@ -123,57 +124,46 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
   const [inputAt, keyAt, rootAt] = [engine.inputAt(), engine.keyAt(), engine.rootAt()]
   const [nibblesAt, outputAt] = [engine.nibblesAt(), engine.outputAt()]
   const [stagedAt, stagedMax] = [engine.stagedAt(), engine.stagedMax()]
-  engine.begin(onReplaced === undefined ? 0 : 1)
+  const memory = new LinearMemory(engine.memory)
+  engine.track(onReplaced === undefined ? 0 : 1)
 
-  let bytes = new Uint8Array(0)
-  let sizes = new Uint32Array(0)
-  let words = new BigUint64Array(0)
   /** The trie that the engine is at work on, and where its new nodes go. */
   let current!: HeapTrie
   let write: ((node: NewNode) => void) | undefined
 
-  /** Renews the views if memory grew: growth detaches them, and then they have no length. */
-  function fresh(): void {
-    if (bytes.length !== 0) return
-    const { buffer } = engine.memory
-    bytes = new Uint8Array(buffer)
-    sizes = new Uint32Array(buffer)
-    words = new BigUint64Array(buffer)
-  }
-
   // What the engine calls.
 
   function load(key: number, depth: number, hash: number): number {
-    fresh()
+    memory.fresh()
     const path = pathAt(key, depth)
-    const name = bytes.slice(hash, hash + HASH_BYTES)
+    const name = memory.u8.slice(hash, hash + HASH_BYTES)
     const record = current.source.node(path, name)
     if (record === undefined) throw missingNode(path, name)
     if (record.length > RECORD_MAX) fail(0)
-    bytes.set(record, inputAt)
+    memory.u8.set(record, inputAt)
     return record.length
   }
 
   function store(path: number, depth: number, hash: number, record: number, size: number): void {
-    fresh()
+    memory.fresh()
     write!({
-      path: bytes.slice(path, path + depth),
-      hash: bytes.slice(hash, hash + HASH_BYTES),
-      record: bytes.subarray(record, record + size),
+      path: memory.u8.slice(path, path + depth),
+      hash: memory.u8.slice(hash, hash + HASH_BYTES),
+      record: memory.u8.subarray(record, record + size),
     })
   }
 
   function replaced(key: number, depth: number, hash: number): void {
-    fresh()
+    memory.fresh()
     const path = pathAt(key, depth)
-    onReplaced!(current, { path, hash: bytes.slice(hash, hash + HASH_BYTES) })
+    onReplaced!(current, { path, hash: memory.u8.slice(hash, hash + HASH_BYTES) })
   }
 
   /** The first nibbles of a key. */
   function pathAt(key: number, depth: number): Uint8Array {
     const path = new Uint8Array(depth)
     for (let i = 0; i < depth; i++) {
-      const byte = bytes[key + (i >> 1)]!
+      const byte = memory.u8[key + (i >> 1)]!
       path[i] = (i & 1) === 0 ? byte >> 4 : byte & 15
     }
     return path
@@ -189,39 +179,39 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
 
   /** Makes a trie the one that the engine works on, with its root in memory. */
   function enter(trie: HeapTrie): void {
-    fresh()
+    memory.fresh()
     current = trie
-    writeHex(trie.root, bytes, rootAt)
+    writeHex(trie.root, memory.u8, rootAt)
     if (trie.node === 0 && trie.root !== EMPTY_ROOT) trie.node = engine.openRoot()
-    fresh()
+    memory.fresh()
   }
 
   function value(trie: HeapTrie, key: Uint8Array): Uint8Array | undefined {
     enter(trie)
-    bytes.set(key, keyAt)
+    memory.u8.set(key, keyAt)
     const at = engine.find(trie.node)
-    fresh()
-    return at === 0 ? undefined : bytes.slice(at, at + engine.foundBytes())
+    memory.fresh()
+    return at === 0 ? undefined : memory.u8.slice(at, at + engine.foundBytes())
   }
 
   function slot(trie: HeapTrie, name: Hash): bigint {
     enter(trie)
-    writeHex(name, bytes, keyAt)
+    writeHex(name, memory.u8, keyAt)
     engine.hashKey()
     const at = engine.find(trie.node)
-    fresh()
+    memory.fresh()
     if (at === 0) return 0n
-    const first = bytes[at]!
+    const first = memory.u8[at]!
     return first < 0x80 ? BigInt(first) : integerAt(at + 1, first - 0x80)
   }
 
   function integerAt(at: number, size: number): bigint {
     if (size <= 6) {
       let small = 0
-      for (let i = 0; i < size; i++) small = small * 256 + bytes[at + i]!
+      for (let i = 0; i < size; i++) small = small * 256 + memory.u8[at + i]!
       return BigInt(small)
     }
-    return BigInt(bytesToHex(bytes.subarray(at, at + size)))
+    return BigInt(bytesToHex(memory.u8.subarray(at, at + size)))
   }
 
   function update(trie: HeapTrie, updates: readonly TrieUpdate[]): HeapTrie {
@@ -233,9 +223,9 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
         if (key.length !== HASH_BYTES || size > VALUE_MAX) {
           throw new RangeError('an update has a key of 32 bytes and a value of at most 128')
         }
-        bytes.set(key, at)
-        sizes[(at + STAGED_SIZE) >> 2] = size
-        if (size > 0) bytes.set(value!, at + STAGED_VALUE)
+        memory.u8.set(key, at)
+        memory.u32[(at + STAGED_SIZE) >> 2] = size
+        if (size > 0) memory.u8.set(value!, at + STAGED_VALUE)
       }
     })
   }
@@ -246,20 +236,11 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
       for (let i = 0; i < count; i++) {
         const [name, word] = entries.next().value!
         const at = stagedAt + i * STAGED_BYTES
-        writeHex(name, bytes, at)
-        writeWord((at + STAGED_VALUE) >> 3, word)
+        writeHex(name, memory.u8, at)
+        memory.writeWord(at + STAGED_VALUE, word)
       }
       engine.stageWords(count)
     })
-  }
-
-  /** Assignment to a 64-bit element keeps the low bits of an integer. */
-  function writeWord(at: number, word: bigint): void {
-    const high = word >> 64n
-    words[at] = word
-    words[at + 1] = high
-    words[at + 2] = high === 0n ? 0n : high >> 64n
-    words[at + 3] = high === 0n ? 0n : high >> 128n
   }
 
   /** @param stage places `count` updates, those from `from` on */
@@ -274,13 +255,13 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
       const count = Math.min(stagedMax, total - from)
       stage(from, count)
       node = engine.update(node, count)
-      fresh()
+      memory.fresh()
     }
     if (node === trie.node) return trie
     const { source } = trie
     if (node === 0) return { root: EMPTY_ROOT, source, node }
     engine.sealRoot(node)
-    return { root: bytesToHex(bytes.subarray(rootAt, rootAt + HASH_BYTES)), source, node }
+    return { root: bytesToHex(memory.u8.subarray(rootAt, rootAt + HASH_BYTES)), source, node }
   }
 
   return {
@@ -300,10 +281,10 @@ export function createTrieHeap(options: TrieHeapOptions = {}): TrieHeap {
     record: (trie, path, hash) => {
       if (trie.node === 0) return undefined
       enter(trie)
-      bytes.set(path, nibblesAt)
-      bytes.set(hash, keyAt)
+      memory.u8.set(path, nibblesAt)
+      memory.u8.set(hash, keyAt)
       const size = engine.recordAt(trie.node, path.length)
-      return size === 0 ? undefined : bytes.slice(outputAt, outputAt + size)
+      return size === 0 ? undefined : memory.u8.slice(outputAt, outputAt + size)
     },
     trim: (trie, depth) => engine.trim(trie.node, depth),
     release: (trie) => {

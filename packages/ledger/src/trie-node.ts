@@ -54,14 +54,6 @@ export interface BranchNode {
   /** Bit i: `children[i]` counts and not `base`. 0 once the node is stored. */
   changed: number
   readonly value: Uint8Array | undefined
-  /**
-   * Nothing below this length of path was loaded under this node when it was last unloaded, but
-   * for the children in `touched`; NOT_TRIMMED if it never was. Spares unloading from visiting
-   * what was not used since.
-   */
-  trimmedTo: number
-  /** Bit i: the child at nibble i was used since the last unloading. */
-  touched: number
   stored: boolean
 }
 
@@ -94,8 +86,6 @@ export interface StubNode {
 export type TrieNode = BranchNode | ExtensionNode | LeafNode | StubNode
 export type LoadedNode = Exclude<TrieNode, StubNode>
 
-export const NOT_TRIMMED = -1
-
 /** Size of a hash; encodings below it are embedded in the parent. */
 export const REF_BYTES = 32
 
@@ -125,18 +115,7 @@ export function changedBranch(
   changed: number,
   value: Uint8Array | undefined,
 ): BranchNode {
-  const next = branch(undefined, from, children, mask, changed, value, false)
-  next.trimmedTo = from.trimmedTo
-  next.touched = from.touched | changed
-  return next
-}
-
-/** The same stored branch with other children in memory. */
-export function withLoaded(
-  from: BranchNode,
-  children: (TrieNode | undefined)[] | undefined,
-): BranchNode {
-  return branch(from.ref, from, children, from.mask, 0, from.value, from.stored)
+  return branch(undefined, from, children, mask, changed, value, false)
 }
 
 /** The bytes that a branch reads its children out of. */
@@ -165,8 +144,6 @@ function branch(
     mask,
     changed,
     value,
-    trimmedTo: NOT_TRIMMED,
-    touched: 0,
     stored,
   }
 }

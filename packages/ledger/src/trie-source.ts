@@ -42,7 +42,6 @@ export function loadChild(
   depth: number,
 ): LoadedNode | undefined {
   const nibble = key[depth]!
-  branch.touched |= 1 << nibble
   const held = branch.children?.[nibble]
   if (held !== undefined && held.kind !== 'stub') return held
   const child = childAt(branch, nibble)

@@ -28,7 +28,6 @@ import {
   type LoadedNode,
   REF_BYTES,
   type TrieNode,
-  withLoaded,
 } from './trie-node.ts'
 import { bytesOfNibbles, commonLength, compareNibbles, endsWith, nibblesOf } from './trie-path.ts'
 import { load, loadChild, loadOnly, type NodeSource } from './trie-source.ts'
@@ -147,17 +146,6 @@ export function takeNewNodes(trie: Trie): NewNode[] {
 const PATH_NIBBLES_MAX = 66
 
 /**
- * The same trie without the decoded nodes whose path is longer than `depth` nibbles, to bound
- * memory. All its nodes must be in the source by now: taken with `takeNewNodes`, and written.
- */
-export function unloadTrie(trie: Trie, depth: number): Trie {
-  const { node } = trie.loaded
-  if (node === undefined) return trie
-  const trimmed = trim(node, 0, depth)
-  return trimmed === node ? trie : { ...trie, loaded: { node: trimmed } }
-}
-
-/**
  * Root of the trie that maps RLP of each index to a value: that of transactions, receipts and
  * withdrawals. Nothing is stored.
  */
@@ -234,39 +222,4 @@ function* entriesOf(
   if (common === node.path.length) {
     yield* entriesOf(source, node.child, below, from.subarray(common))
   } else if (order > 0) yield* entriesOf(source, node.child, below, new Uint8Array(0))
-}
-
-/** @param depth path length of the node; `limit` that of the deepest to keep */
-function trim(node: TrieNode, depth: number, limit: number): TrieNode {
-  const { ref } = node
-  // What came with its parent costs little.
-  if (node.kind === 'stub' || node.kind === 'leaf' || ref!.length < REF_BYTES) return node
-  if (depth > limit) return { kind: 'stub', ref: ref! }
-  if (node.kind === 'extension') {
-    const child = trim(node.child, depth + node.path.length, limit)
-    if (child === node.child) return node
-    return { kind: 'extension', ref, path: node.path, child, stored: true }
-  }
-  const touched = node.trimmedTo === limit ? node.touched : node.mask
-  if (touched === 0 || node.children === undefined) return node
-  const trimmed = trimChildren(node, touched, depth, limit)
-  trimmed.trimmedTo = limit
-  trimmed.touched = 0
-  return trimmed
-}
-
-function trimChildren(node: BranchNode, touched: number, depth: number, limit: number): BranchNode {
-  // Below the limit goes everything that can be had again from the encoding.
-  if (depth === limit && node.base !== undefined) return withLoaded(node, undefined)
-  let children: (TrieNode | undefined)[] | undefined
-  for (let bits = touched; bits !== 0; bits &= bits - 1) {
-    const nibble = 31 - Math.clz32(bits & -bits)
-    const child = node.children![nibble]
-    if (child === undefined || child.kind === 'stub') continue
-    const next = trim(child, depth + 1, limit)
-    if (next === child) continue
-    children ??= node.children!.slice()
-    children[nibble] = next
-  }
-  return children === undefined ? node : withLoaded(node, children)
 }

@@ -8,6 +8,7 @@ import {
   type NewNode,
   type NodeSource,
   openTrie,
+  proveTrie,
   type TrieUpdate,
   takeNewNodes,
   updateTrie,
@@ -138,6 +139,42 @@ describe('the heap of tries', () => {
       fc.assert(property, { numRuns: 400 })
     })
   }
+
+  test('what was trimmed is read again', () => {
+    const updates = Array.from({ length: 2_000 }, (_, i) => {
+      const key = keccak256(bigIntToBytes(BigInt(i + 1), 4))
+      return { key, value: key }
+    })
+    const store = createNodes()
+    let reads = 0
+    const source: NodeSource = {
+      node: (path, hash) => {
+        reads += 1
+        return store.source.node(path, hash)
+      },
+    }
+    const heap = createTrieHeap()
+    const trie = heap.update(heap.open(EMPTY_ROOT, source), updates)
+    heap.commit()
+    for (const node of taken(heap, trie)) store.add(node)
+    const { key } = updates[0]!
+    expect(heap.value(trie, key)).toEqual(key)
+    expect(reads).toBe(0)
+    heap.trim(trie, 1)
+    expect(heap.value(trie, key)).toEqual(key)
+    // The leaf lies in its branch's record, and two records stayed.
+    const records = proveTrie(openTrie(trie.root, store.source), key).length - 1
+    expect(reads).toBe(records - 2)
+    // Read once, it stays; trimmed anew, it goes; a second trimming finds nothing to do.
+    heap.value(trie, key)
+    expect(reads).toBe(records - 2)
+    heap.trim(trie, 1)
+    const { bytes } = heap
+    heap.trim(trie, 1)
+    expect(heap.bytes).toBe(bytes)
+    heap.value(trie, key)
+    expect(reads).toBe(2 * (records - 2))
+  })
 
   test('more updates than are staged at once: extensions are split before they have a hash', () => {
     const store = createNodes()

@@ -9,17 +9,15 @@ import {
   NO_NODES,
   type NodeSource,
   openTrie,
-  proveTrie,
   rootOfList,
   type Trie,
   type TrieChange,
   type TrieUpdate,
   takeNewNodes,
   trieEntries,
-  unloadTrie,
   updateTrie,
 } from '../src/trie.ts'
-import { decodeRecord, encodeNode, type TrieNode } from '../src/trie-node.ts'
+import { decodeRecord, encodeNode } from '../src/trie-node.ts'
 import { encodePath, nibblesOf } from '../src/trie-path.ts'
 
 const empty = (): Trie => openTrie(EMPTY_ROOT, NO_NODES)
@@ -56,17 +54,6 @@ function slowNode(pairs: readonly SlowPair[], depth: number): RlpItem {
 function slowRef(node: RlpItem): RlpItem {
   const encoded = encodeRlp(node)
   return encoded.length < 32 ? node : keccak256(encoded)
-}
-
-/** No node with a record of its own is in memory at a path longer than the limit. */
-function expectUnloaded(node: TrieNode | undefined, depth: number, limit: number): void {
-  if (node === undefined || node.kind === 'stub' || node.ref!.length < 32) return
-  if (node.kind === 'leaf' && depth > 0) return
-  expect(depth).toBeLessThanOrEqual(limit)
-  if (node.kind === 'extension') expectUnloaded(node.child, depth + node.path.length, limit)
-  if (node.kind === 'branch') {
-    for (const child of node.children ?? []) expectUnloaded(child, depth + 1, limit)
-  }
 }
 
 /** Nodes by path and hash, kept as a store does: written ones added, replaced ones dropped. */
@@ -113,7 +100,7 @@ describe('updateTrie', () => {
     ['hashed keys', wideKey],
   ] as const) {
     test(`equals the slow trie after random batches with deletions: ${name}`, () => {
-      const property = fc.property(batchesOf(key), fc.nat({ max: 4 }), (batches, depth) => {
+      const property = fc.property(batchesOf(key), fc.boolean(), (batches, isKept) => {
         const store = createNodeStore()
         const expected = new Map<string, Uint8Array>()
         let kept = openTrie(EMPTY_ROOT, store.source)
@@ -133,9 +120,8 @@ describe('updateTrie', () => {
           expect(cold.replaced).toEqual(change.replaced)
           expect(kept.root).toBe(before)
           store.apply(change, written)
-          kept = unloadTrie(change.trie, depth)
-          expectUnloaded(kept.loaded.node, 0, depth)
-          // Reading loads again; the next round must unload that, too.
+          kept = isKept ? change.trie : openTrie(change.trie.root, store.source)
+          // Reading loads a part again.
           for (const { key } of batch.slice(0, 2)) getTrie(kept, key)
         }
         const stored = openTrie(kept.root, store.source)
@@ -242,40 +228,6 @@ describe('trieEntries', () => {
       },
     )
     fc.assert(property, { seed: 8, numRuns: 500 })
-  })
-})
-
-describe('unloadTrie', () => {
-  test('drops what is below the depth, so that it is read again', () => {
-    const updates = Array.from({ length: 2_000 }, (_, i) => {
-      const key = keccak256(rlpScalar(i + 1))
-      return { key, value: key }
-    })
-    const store = createNodeStore()
-    let reads = 0
-    const source: NodeSource = {
-      node: (path, hash) => {
-        reads += 1
-        return store.source.node(path, hash)
-      },
-    }
-    const change = updateTrie(openTrie(EMPTY_ROOT, source), updates)
-    store.apply(change, takeNewNodes(change.trie))
-    const trie = unloadTrie(change.trie, 1)
-    const { key } = updates[0]!
-    expect(getTrie(change.trie, key)).toEqual(key)
-    expect(reads).toBe(0)
-    expect(getTrie(trie, key)).toEqual(key)
-    // The leaf lies in its branch's record.
-    const recordsOnTheWay = proveTrie(trie, key).length - 1
-    expect(reads).toBe(recordsOnTheWay - 2)
-    // Read once, it stays; unloaded anew, it goes; a second unloading finds nothing to do.
-    getTrie(trie, key)
-    expect(reads).toBe(recordsOnTheWay - 2)
-    const again = unloadTrie(trie, 1)
-    expect(unloadTrie(again, 1)).toBe(again)
-    getTrie(again, key)
-    expect(reads).toBe(2 * (recordsOnTheWay - 2))
   })
 })
 
