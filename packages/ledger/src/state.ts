@@ -3,7 +3,7 @@
  *
  * It lies in Merkle Patricia tries and nowhere else, so that every value that is read hangs on the
  * state root by hashes: what a damaged disk lost is missed, not taken for absent. The upper nodes
- * stay in memory, and values that were used of late, so that most reads cost nothing and others one
+ * stay in memory, and accounts that were used of late, so that most reads cost little and others one
  * or two records.
  *
  * The tries of the head are in a heap of their own (`trie-heap.ts`), where a block that may follow it is
