@@ -19,6 +19,10 @@ import { allocOf, number, type StateTest } from './state-test.ts'
 
 export interface BlockTest {
   readonly network: string
+  /** As of the execution-spec-tests. */
+  readonly config?: Pick<NonNullable<StateTest['config']>, 'blobSchedule'> & {
+    readonly chainid?: string
+  }
   readonly pre: StateTest['pre']
   readonly genesisBlockHeader: Readonly<Record<string, string>>
   readonly genesisRLP?: string
@@ -28,42 +32,62 @@ export interface BlockTest {
   readonly postStateHash?: string
 }
 
-/** Forks with the key of a genesis file that starts them, in order. */
-const FORK_KEYS = [
+/** Networks in order, with the keys of a genesis file that start them; `At5` means the block, `AtTime15k` the time. */
+const NETWORKS: readonly (readonly [name: string, ...keys: string[]])[] = [
+  ['Frontier'],
+  ['Homestead', 'homesteadBlock'],
+  ['EIP150', 'eip150Block'],
+  ['EIP158', 'eip155Block', 'eip158Block'],
+  ['Byzantium', 'byzantiumBlock'],
+  ['Constantinople', 'constantinopleBlock'],
+  ['ConstantinopleFix', 'constantinopleBlock', 'petersburgBlock'],
+  ['Istanbul', 'istanbulBlock'],
+  ['Berlin', 'berlinBlock'],
   ['London', 'londonBlock'],
   ['Paris', 'mergeNetsplitBlock'],
   ['Shanghai', 'shanghaiTime'],
   ['Cancun', 'cancunTime'],
   ['Prague', 'pragueTime'],
   ['Osaka', 'osakaTime'],
-] as const
+  ['BPO1', 'bpo1Time'],
+  ['BPO2', 'bpo2Time'],
+  ['BPO3', 'bpo3Time'],
+  ['BPO4', 'bpo4Time'],
+]
 
-const OLD_KEYS = [
-  'homesteadBlock',
-  'eip150Block',
-  'eip155Block',
-  'eip158Block',
-  'byzantiumBlock',
-  'constantinopleBlock',
-  'petersburgBlock',
-  'istanbulBlock',
-  'berlinBlock',
-] as const
+/** That of mainnet, whose rules the tests mean. */
+const DEPOSIT_CONTRACT: Address = '0x00000000219ab540356cbb839cbe05303d7705fa'
 
 /** Fork activations of a network's name, such as `Cancun` or `CancunToPragueAtTime15k`; undefined: unknown. */
 export function configOf(network: string): Record<string, number> | undefined {
-  const [, before, after, at] = /^(\w+?)To(\w+?)AtTime(\w+)$/.exec(network) ?? [null, network]
-  const last = FORK_KEYS.findIndex(([name]) => name === (before === 'Merge' ? 'Paris' : before))
+  const [, before = network, after, unit, at] =
+    /^(\w+?)To(\w+?)At(Time)?(\d+k?)$/.exec(network) ?? []
+  const last = indexOf(before)
   if (last < 0) return undefined
   const config: Record<string, number> = {}
-  for (const key of OLD_KEYS) config[key] = 0
-  for (const [, key] of FORK_KEYS.slice(0, last + 1)) config[key] = 0
-  if (after !== undefined && typeof at === 'string') {
-    const key = FORK_KEYS.find(([name]) => name === after)?.[1]
-    if (key === undefined) return undefined
-    config[key] = Number(at.replace('k', '000'))
+  for (const [, ...keys] of NETWORKS.slice(0, last + 1)) for (const key of keys) config[key] = 0
+  if (after !== undefined && at !== undefined) {
+    const [, ...keys] = NETWORKS[indexOf(after)] ?? [after]
+    const unitOfKeys = unit === undefined ? 'Block' : 'Time'
+    if (keys.length === 0 || !keys.every((key) => key.endsWith(unitOfKeys))) return undefined
+    for (const key of keys) config[key] = Number(at.replace('k', '000'))
   }
   return config
+}
+
+function indexOf(network: string): number {
+  const name = network === 'Merge' ? 'Paris' : network
+  return NETWORKS.findIndex(([known]) => known === name)
+}
+
+/** The blob parameters that a test states, as a genesis file has them. */
+function blobScheduleOf({ blobSchedule }: NonNullable<BlockTest['config']>): object {
+  if (blobSchedule === undefined) return {}
+  const entries = Object.entries(blobSchedule).map(([name, parameters]) => [
+    name.toLowerCase(),
+    Object.fromEntries(Object.entries(parameters).map(([key, text]) => [key, Number(text)])),
+  ])
+  return { blobSchedule: Object.fromEntries(entries) }
 }
 
 /** @throws Error that says what differs */
@@ -72,7 +96,16 @@ export async function runBlockTest(test: BlockTest): Promise<{ skip: string } | 
   if (config === undefined) return { skip: `network ${test.network} is not executed here` }
   const { genesisBlockHeader: header } = test
   const genesis = {
-    ...parseGenesis({ ...headerJson(header), config: { chainId: 1, ...config }, alloc: {} }),
+    ...parseGenesis({
+      ...headerJson(header),
+      config: {
+        chainId: Number(test.config?.chainid ?? 1),
+        depositContractAddress: DEPOSIT_CONTRACT,
+        ...config,
+        ...blobScheduleOf(test.config ?? {}),
+      },
+      alloc: {},
+    }),
     alloc: allocOf(test.pre),
   }
   const chain = await openChain({

@@ -214,15 +214,17 @@ export function beginBlock(
     },
     include,
     finish: (withdrawals, ommers = []) => {
+      // A step like a transaction: who destroyed himself in the last one may be paid now, and what
+      // is touched and left empty goes (EIP-161).
+      world.beginTransaction()
       if (rules.consensus === 'stake') payRewards(world, header, ommers, fork)
       for (const { address, amount } of withdrawals ?? []) {
         world.addBalance(address, amount * GWEI)
       }
+      world.endTransaction(fork)
       const isPrague = isAtLeast(fork, 'prague')
       const requests = isPrague ? requestsOf(context, receipts, rules) : []
       const requestsHash = isPrague ? hashRequests(requests) : undefined
-      // What the last steps touched and left empty goes as after a transaction (EIP-161).
-      world.endTransaction(fork)
       return {
         receipts,
         encodedReceipts,

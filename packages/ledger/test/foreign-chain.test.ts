@@ -1,10 +1,10 @@
 /** A chain of proof of work from Frontier to the merge, made by building blocks on it and executed by another. */
 
 import { crc32 } from 'node:zlib'
-import { type Address, keccak256Hex, ZERO_HASH } from '@vellum/evm'
+import { type Address, type Fork, keccak256Hex, ZERO_HASH } from '@vellum/evm'
 import { describe, expect, it } from 'vitest'
 import { addressOfPublicKey, createSecp256k1 } from '../src/crypto.ts'
-import { beginBlock } from '../src/execute-block.ts'
+import { type BlockExecution, beginBlock, WITHDRAWAL_REQUESTS } from '../src/execute-block.ts'
 import {
   type Block,
   type Chain,
@@ -26,6 +26,7 @@ import {
   type SignedTransaction,
   signTransaction,
   type Transaction,
+  type Withdrawal,
 } from '../src/index.ts'
 import { decodeBlockTransaction } from '../src/transaction.ts'
 import { verifyBody, verifyHeader } from '../src/validate.ts'
@@ -37,6 +38,7 @@ const MINER: Address = `0x${'c0'.repeat(20)}`
 const TARGET: Address = `0x${'50'.repeat(20)}`
 const ETHER = 10n ** 18n
 const WORK = 1000n
+const NO_BYTES = new Uint8Array(0)
 
 /** Frontier at block 1, then a fork each. */
 const GENESIS = parseGenesis({
@@ -245,10 +247,11 @@ const RULES = {
   permissionContract: undefined,
 } as const
 
-function begin(
-  number: number,
-  fork: 'frontier' | 'homestead' | 'tangerineWhistle' | 'spuriousDragon',
-) {
+/** PUSH1 0, SELFDESTRUCT: gives what it has to nobody, and goes. */
+const BOMB = Uint8Array.of(0x60, 0, 0xff)
+const STOP = Uint8Array.of(0)
+
+function begin(number: number, fork: Fork, consensus: 'stake' | 'qbft' = 'stake') {
   return beginBlock(
     {
       parentHash: ZERO_HASH,
@@ -262,22 +265,49 @@ function begin(
       excessBlobGas: undefined,
       parentBeaconBlockRoot: undefined,
     },
-    { ...RULES, fork },
+    { ...RULES, fork, consensus },
     {
       reader: {
-        account: (address) =>
-          address === SENDER
-            ? { nonce: 0n, balance: 10n ** 20n, codeHash: keccak256Hex(new Uint8Array(0)) }
-            : undefined,
+        account: (address) => {
+          const balance = 10n ** 20n
+          if (address === SENDER) return { nonce: 0n, balance, codeHash: keccak256Hex(NO_BYTES) }
+          if (address === MINER) return { nonce: 1n, balance, codeHash: keccak256Hex(BOMB) }
+          if (address === WITHDRAWAL_REQUESTS)
+            return { nonce: 1n, balance, codeHash: keccak256Hex(STOP) }
+          return undefined
+        },
         storage: () => 0n,
         hasStorage: () => false,
-        code: () => new Uint8Array(0),
+        code: (hash) => [BOMB, STOP].find((code) => keccak256Hex(code) === hash) ?? NO_BYTES,
       },
       crypto,
       blockHash: () => ZERO_HASH,
     },
   )
 }
+
+describe('what a block pays after its transactions', () => {
+  const change = (execution: BlockExecution, address: Address, withdrawals: Withdrawal[] = []) =>
+    execution.finish(withdrawals).changes.accounts.find((account) => account.address === address)
+
+  it('is kept by whom the last transaction destroyed', () => {
+    const mined = begin(3, 'homestead')
+    mined.add(transaction(0, { to: MINER, value: 0n }))
+    expect(change(mined, MINER)?.account?.balance).toBe(5n * ETHER)
+
+    const staked = begin(12, 'shanghai')
+    staked.add(transaction(0, { to: MINER, value: 0n, chainId: 7n }))
+    const withdrawal = { index: 0n, validatorIndex: 0n, address: MINER, amount: 7n }
+    expect(change(staked, MINER, [withdrawal])?.account?.balance).toBe(7n * 10n ** 9n)
+  })
+
+  it('brings no account into being if it is nothing, whatever is called afterwards', () => {
+    const nothing = { index: 0n, validatorIndex: 0n, address: TARGET, amount: 0n }
+    for (const fork of ['shanghai', 'prague'] as const) {
+      expect(change(begin(12, fork, 'qbft'), TARGET, [nothing])).toBeUndefined()
+    }
+  })
+})
 
 describe('ommers', () => {
   const header = async (number: number): Promise<Header> => {
@@ -290,7 +320,8 @@ describe('ommers', () => {
     const execution = begin(3, 'homestead')
     execution.finish(undefined, [ommer])
     expect(execution.world.balance(TARGET)).toBe((5n * ETHER * 6n) / 8n)
-    expect(execution.world.balance(MINER)).toBe(5n * ETHER + (5n * ETHER) / 32n)
+    const before = 100n * ETHER
+    expect(execution.world.balance(MINER)).toBe(before + 5n * ETHER + (5n * ETHER) / 32n)
   })
 
   it('are at most two, of the six generations before, and none after the merge', async () => {
