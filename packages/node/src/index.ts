@@ -73,4 +73,11 @@ export {
   startRelayHub,
 } from './relay-hub.ts'
 export { GATEWAY, LIGHT_CLIENT } from './relay-reading.ts'
-export { messageDomainOf, qbftSchemeOf, recoverSeal, schemeOf, signerOf } from './sealing.ts'
+export {
+  messageDomainOf,
+  qbftSchemeOf,
+  recoverSeal,
+  rememberSigners,
+  schemeOf,
+  signerOf,
+} from './sealing.ts'

@@ -175,6 +175,7 @@ export async function createNode(options: NodeOptions, ports: NodePorts): Promis
         votes: ports.votes,
         operatorVotes: votes,
         forks,
+        readMessage: ports.readMessage,
         onFailure,
         observer: {
           stepped: (event, effects, next) => {

@@ -3,7 +3,7 @@
  * shell (`host/`) has the real ones, tests and the simulator bring their own.
  */
 
-import type { Effect, Event, State, VoteRecord } from '@vellum/consensus'
+import type { Effect, Event, Message, State, VoteRecord } from '@vellum/consensus'
 import type { Address, Hash } from '@vellum/evm'
 import type { Crc32, KeyValue, Measure, Secp256k1 } from '@vellum/ledger'
 
@@ -160,6 +160,11 @@ export interface NodePorts {
   readonly votes?: VoteLog | undefined
   /** Sees each step of the consensus engine: metrics, traces, the simulator's checks. */
   readonly observer?: ConsensusObserver | undefined
+  /**
+   * Reads a frame of consensus as `decodeMessage` does, in the chain's domain; undefined: by this node
+   * alone. For a process of many nodes, which are all given the same bytes.
+   */
+  readonly readMessage?: ((frame: Uint8Array) => Message) | undefined
   /** Learns what blocks cost; runs the work as it is. */
   readonly measure?: Measure | undefined
 }

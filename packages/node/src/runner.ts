@@ -62,7 +62,7 @@ import type {
   Transport,
   VoteLog,
 } from './ports.ts'
-import { messageDomainOf, recoverSeal } from './sealing.ts'
+import { messageDomainOf, rememberSigners } from './sealing.ts'
 import type { SenderSource } from './senders.ts'
 
 export interface Runner {
@@ -114,6 +114,8 @@ export interface RunnerPorts {
   readonly votes: VoteLog | undefined
   readonly operatorVotes: OperatorVotes
   readonly forks: ForkBook
+  /** Default: `decodeMessage` with this chain's domain. */
+  readonly readMessage?: ((frame: Uint8Array) => Message) | undefined
   readonly observer: RunnerObserver
   /** Told once, when a block could not be made or written, or a vote not kept: the node must stop. */
   readonly onFailure: (error: unknown) => void
@@ -166,10 +168,6 @@ const BUSY_COUNT = 100
 const TIMER_MS_MAX = 2 ** 31 - 1
 /** Executed blocks kept at one height: one in use, and those of failed rounds. */
 const EXECUTED_MAX = 8
-/** Signers remembered: a prepare comes again in certificates. */
-const KNOWN_SIGNERS = 4_096
-/** A hash and a signature. */
-const KNOWN_BYTES = 97
 /** Messages handled before the event loop gets a turn. */
 const LETTERS_IN_A_ROW = 64
 /** A proposal's time may be so far ahead of our clock (qbft.md §13.2). */
@@ -189,6 +187,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   const domain = messageDomainOf(chain)
   const recover = rememberSigners(crypto)
   const recoverAuthor = recoveryIn(domain, recover)
+  const readMessage = ports.readMessage ?? ((frame) => decodeMessage(frame, recoverAuthor))
   const sign: Env['sign'] = (hash) => signer!.sign(hash)
   const env: Env = {
     self: signer?.address,
@@ -293,7 +292,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
         throw new ConsensusError('CONSENSUS_MESSAGE_INVALID', 'a round above the highest')
       }
       if (height + 1 < state.height) return undefined
-      message = decodeMessage(bytes, recoverAuthor)
+      message = readMessage(bytes)
     } catch (error) {
       if (!(error instanceof ConsensusError || error instanceof LedgerError)) throw error
       transport?.penalise(from, error.message, 'severe')
@@ -641,34 +640,4 @@ function recordsFrom(effects: readonly Effect[], from: number): VoteRecord[] {
 
 function turn(timers: Timers): Promise<void> {
   return new Promise((resolve) => timers.after(0, resolve))
-}
-
-/**
- * A signature is looked at once, in however many certificates it comes: there is one place for those
- * that have the same two bytes of s, and the last one has it.
- */
-function rememberSigners(crypto: Secp256k1): Env['recover'] {
-  const signers = new Array<Address | undefined>(KNOWN_SIGNERS).fill(undefined)
-  const known = new Uint8Array(KNOWN_SIGNERS * KNOWN_BYTES)
-  const recover = recoverSeal(crypto)
-  return (hash, signature) => {
-    const place = (signature[33]! | (signature[34]! << 8)) % KNOWN_SIGNERS
-    const at = place * KNOWN_BYTES
-    const found = signers[place]
-    if (found !== undefined && isAt(known, at, hash) && isAt(known, at + 32, signature)) {
-      return found
-    }
-    const signer = recover(hash, signature)
-    if (signer !== undefined) {
-      known.set(hash, at)
-      known.set(signature, at + 32)
-      signers[place] = signer
-    }
-    return signer
-  }
-}
-
-function isAt(all: Uint8Array, at: number, part: Uint8Array): boolean {
-  for (let i = 0; i < part.length; i++) if (all[at + i] !== part[i]) return false
-  return true
 }

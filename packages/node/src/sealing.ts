@@ -6,7 +6,7 @@ import {
   type QbftScheme,
   type RecoverAuthor,
 } from '@vellum/consensus'
-import { bigIntToBytes, concatBytes, hexToBytes } from '@vellum/evm'
+import { type Address, bigIntToBytes, concatBytes, hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
   type Chain,
@@ -48,6 +48,36 @@ export function recoverSeal(crypto: Secp256k1): RecoverAuthor {
   return (hash, seal) => crypto.recoverBytes(hash, seal.subarray(0, 64), seal[64] ?? 2)
 }
 
+/** Signers remembered: a prepare comes again in certificates. */
+const KNOWN_SIGNERS = 4_096
+/** A hash and a signature. */
+const KNOWN_BYTES = 97
+
+/**
+ * `recoverSeal` for messages: a signature is looked at once, in however many certificates it comes. There
+ * is one place for those that have the same two bytes of s, and the last one has it.
+ */
+export function rememberSigners(crypto: Secp256k1): RecoverAuthor {
+  const signers = new Array<Address | undefined>(KNOWN_SIGNERS).fill(undefined)
+  const known = new Uint8Array(KNOWN_SIGNERS * KNOWN_BYTES)
+  const recover = recoverSeal(crypto)
+  return (hash, signature) => {
+    const place = (signature[33]! | (signature[34]! << 8)) % KNOWN_SIGNERS
+    const at = place * KNOWN_BYTES
+    const found = signers[place]
+    if (found !== undefined && isAt(known, at, hash) && isAt(known, at + 32, signature)) {
+      return found
+    }
+    const signer = recover(hash, signature)
+    if (signer !== undefined) {
+      known.set(hash, at)
+      known.set(signature, at + 32)
+      signers[place] = signer
+    }
+    return signer
+  }
+}
+
 /** What the chain's messages are signed with, if its genesis asks for it. */
 export function messageDomainOf({
   genesis,
@@ -65,4 +95,9 @@ export function signerOf(key: Uint8Array, crypto: Secp256k1): Signer {
       return concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32), Uint8Array.of(yParity))
     },
   }
+}
+
+function isAt(all: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let i = 0; i < part.length; i++) if (all[at + i] !== part[i]) return false
+  return true
 }

@@ -22,7 +22,6 @@
  */
 
 import {
-  decodeMessage,
   type Message,
   type ProposedBlock,
   proposerOf,
@@ -38,6 +37,7 @@ import {
   qbftHash,
   type SealedHeader,
 } from '@vellum/ledger'
+import type { MessageReader } from './message-reader.ts'
 import type { Penalty, WireMessage } from './virtual-network.ts'
 import { createVoteTally } from './vote-tally.ts'
 
@@ -96,8 +96,7 @@ export interface ChecksOptions {
   readonly isHonest: (node: Address) => boolean
   /** Who sealed a block. */
   readonly recover: RecoverAuthor
-  /** Who signed a message, where a chain's messages have a domain; default: as `recover`. */
-  readonly recoverAuthor?: RecoverAuthor
+  readonly readMessage: MessageReader
   readonly now: () => number
   readonly nameOf: (node: Address) => string
 }
@@ -106,8 +105,6 @@ export interface ChecksOptions {
 const VIOLATIONS_MAX = 5
 /** Heights below the highest whose votes are remembered. */
 const HEIGHTS_KEPT = 32
-/** Digests of frames that were seen, in each of two generations. */
-const FRAMES_KEPT = 4_096
 
 /** What was said about one height. */
 interface HeightRecord {
@@ -124,15 +121,13 @@ interface HeightRecord {
 }
 
 export function createChecks(options: ChecksOptions): Checks {
-  const { isHonest, recover, recoverAuthor = recover, now, nameOf } = options
+  const { isHonest, recover, readMessage, now, nameOf } = options
   const violations: Violation[] = []
   const tally = createVoteTally(options.validators, options.epochLength)
   const blocks = new Map<number, { readonly hash: Hash; readonly by: Address }>()
   const records = new Map<number, HeightRecord>()
   const lastSigned = new Map<Address, { readonly height: number; readonly round: number }>()
   const heads = new Map<Address, { readonly height: number; readonly hash: Hash }>()
-  let frames = new Map<string, Message | undefined>()
-  let olderFrames = new Map<string, Message | undefined>()
   /** Of the frame that left last: it leaves for everybody, one after another. */
   let lastFrame: Pick<WireMessage, 'from' | 'bytes'> | undefined
   let height = 0
@@ -158,25 +153,6 @@ export function createChecks(options: ChecksOptions): Checks {
       records.set(at, record)
     }
     return record
-  }
-
-  /** Decoded once, however often it is sent and relayed; undefined for what is no message. */
-  function messageOf(bytes: Uint8Array): Message | undefined {
-    const name = frameName(bytes)
-    const known = frames.get(name) ?? olderFrames.get(name)
-    if (known !== undefined || frames.has(name)) return known
-    let message: Message | undefined
-    try {
-      message = decodeMessage(bytes, recoverAuthor)
-    } catch {
-      // Junk of an adversary.
-    }
-    if (frames.size >= FRAMES_KEPT) {
-      olderFrames = frames
-      frames = new Map()
-    }
-    frames.set(name, message)
-    return message
   }
 
   function onMessage(message: Message, from: Address): void {
@@ -327,8 +303,14 @@ export function createChecks(options: ChecksOptions): Checks {
       if (channel !== 'consensus') return
       if (lastFrame?.bytes === bytes && lastFrame.from === from) return
       lastFrame = { from, bytes }
-      const message = messageOf(bytes)
-      if (message !== undefined) onMessage(message, from)
+      let message: Message
+      try {
+        message = readMessage(bytes)
+      } catch {
+        // Junk of an adversary.
+        return
+      }
+      onMessage(message, from)
     },
     onPenalty: ({ by, peer, reason, weight }) => {
       if (weight !== 'severe' || !isHonest(by) || !isHonest(peer)) return
@@ -377,17 +359,4 @@ function nameOfBlock(block: ProposedBlock | undefined): Hash | undefined {
   } catch {
     return undefined
   }
-}
-
-/** Stands for a frame: its length and 64 bits over all of it. */
-function frameName(bytes: Uint8Array): string {
-  let a = 0xdeadbeef
-  let b = 0x41c6ce57
-  for (let i = 0; i < bytes.length; i++) {
-    a = Math.imul(a ^ bytes[i]!, 0x9e3779b1)
-    b = Math.imul(b ^ bytes[i]!, 0x5f356495)
-    a ^= a >>> 16
-    b ^= (b >>> 13) ^ a
-  }
-  return `${bytes.length}/${a}/${b}`
 }

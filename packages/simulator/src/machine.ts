@@ -9,6 +9,7 @@ import { type Crc32, type Genesis, LedgerError, type Secp256k1 } from '@vellum/l
 import { createNode, NodeError, parseConfig, type Signer, type VellumNode } from '@vellum/node'
 import type { AdversaryPorts, Behaviour } from './byzantine/interference.ts'
 import { tamperedTransport } from './byzantine/interference.ts'
+import type { MessageReader } from './message-reader.ts'
 import type { Prng } from './prng.ts'
 import { createVirtualProcess, type VirtualProcess } from './process-gate.ts'
 import type { Transcript } from './transcript.ts'
@@ -60,7 +61,12 @@ export interface MachinePorts {
   readonly crypto: Secp256k1
   readonly crc32: Crc32
   readonly transcript: Transcript
-  readonly adversary: Omit<AdversaryPorts, 'say' | 'self' | 'sign' | 'seal' | 'prng' | 'after'>
+  /** Shared by all nodes of the chain. */
+  readonly readMessage: MessageReader
+  readonly adversary: Pick<
+    AdversaryPorts,
+    'everybody' | 'accomplices' | 'requestTimeoutMs' | 'requestTimeoutMaxMs'
+  >
   /** The node has started, and is asked to begin. */
   readonly onStart: (machine: Machine, node: VellumNode) => void
   /** It could not start, or stopped by itself: it has been killed. */
@@ -69,7 +75,7 @@ export interface MachinePorts {
 
 export function createMachine(options: MachineOptions, ports: MachinePorts): Machine {
   const { index, chain, signer, genesis, behaviours } = options
-  const { time, network, crypto, crc32, transcript, prng } = ports
+  const { time, network, crypto, crc32, transcript, prng, readMessage } = ports
   const { address } = signer
   const name = chain === undefined ? `n${index}` : `n${index}/${chain}`
   const clock = ports.clock ?? createMachineClock(time)
@@ -86,6 +92,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
         ? honest
         : tamperedTransport(honest, behaviours, {
             ...ports.adversary,
+            readMessage,
             self: address,
             sign: signerIn(options.domain, signer.sign),
             seal: signer.sign,
@@ -113,6 +120,7 @@ export function createMachine(options: MachineOptions, ports: MachinePorts): Mac
         crypto,
         transport,
         votes: view.votes,
+        readMessage,
       },
     )
     node = started

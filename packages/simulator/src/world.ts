@@ -8,11 +8,12 @@
 
 import type { Address } from '@vellum/evm'
 import { type Chain, type Crc32, decodeExtraData, type Secp256k1 } from '@vellum/ledger'
-import { recoverSeal, signerOf } from '@vellum/node'
+import { recoverSeal, rememberSigners, signerOf } from '@vellum/node'
 import { BEHAVIOURS } from './byzantine/catalogue.ts'
 import { type Checks, createChecks, type Violation } from './checks.ts'
 import { createIncidents } from './incidents.ts'
 import { createMachine, type Machine } from './machine.ts'
+import { createMessageReader } from './message-reader.ts'
 import { createPrng } from './prng.ts'
 import type { Action, NodeIndex, Scenario } from './scenario.ts'
 import { createTranscript } from './transcript.ts'
@@ -94,6 +95,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       (name) => BEHAVIOURS[name],
     )
   const recover = recoverSeal(crypto)
+  const readMessage = createMessageReader(rememberSigners(crypto))
   const everybody = nodes.map(({ address }) => address)
   const accomplices = scenario.byzantine.map(({ node }) => nodes[node]!.address)
   const honestOnes = new Set(everybody.filter((each) => !accomplices.includes(each)))
@@ -104,6 +106,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
     epochLength: scenario.epochLength,
     isHonest: (node) => honestOnes.has(node),
     recover,
+    readMessage,
     now: time.now,
     nameOf,
   })
@@ -138,8 +141,8 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
         crypto,
         crc32,
         transcript,
+        readMessage,
         adversary: {
-          recover,
           everybody,
           accomplices,
           requestTimeoutMs: 1_000 * scenario.requestTimeoutSeconds,

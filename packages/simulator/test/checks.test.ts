@@ -104,14 +104,15 @@ function proposed(vanity: number, round: number): ProposedBlock {
 }
 
 let checks: Checks
+const recover = recoverSeal(crypto)
 
 beforeEach(() => {
   checks = createChecks({
     validators: addresses,
     epochLength: 30_000,
     isHonest: (node) => addresses.includes(node) && node !== liar.address,
-    recover: (hash, signature) =>
-      crypto.recoverBytes(hash, signature.subarray(0, 64), signature[64]!),
+    recover,
+    readMessage: createMessageReader(recover),
     now: () => 0,
     nameOf: (node) => `n${addresses.indexOf(node)}`,
   })

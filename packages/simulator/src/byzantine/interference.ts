@@ -4,9 +4,10 @@
  * anybody else (the adversary of the QBFT specification, qbft.md §18).
  */
 
-import { decodeMessage, type Message, type RecoverAuthor, type SignHash } from '@vellum/consensus'
+import type { Message, SignHash } from '@vellum/consensus'
 import type { Address } from '@vellum/evm'
 import type { Channel, Question, Transport } from '@vellum/node'
+import type { MessageReader } from '../message-reader.ts'
 import type { Prng } from '../prng.ts'
 
 /** What a behaviour may use. */
@@ -16,8 +17,7 @@ export interface AdversaryPorts {
   readonly sign: SignHash
   /** Signs blocks. */
   readonly seal: SignHash
-  /** Who signed a message. */
-  readonly recover: RecoverAuthor
+  readonly readMessage: MessageReader
   readonly prng: Prng
   /** All nodes of the world, in its order. */
   readonly everybody: readonly Address[]
@@ -58,9 +58,6 @@ export interface Interference {
 
 export type Behaviour = (ports: AdversaryPorts) => Interference
 
-/** Frames decoded once, of those seen last. */
-const DECODED_MAX = 256
-
 /** The transport of an adversary: an honest one, and the behaviours before it, in order. */
 export function tamperedTransport(
   honest: Transport,
@@ -71,19 +68,13 @@ export function tamperedTransport(
   const interferences = behaviours.map((behaviour, i) =>
     behaviour({ ...ports, prng: ports.prng.split(`behaviour ${i}`), say }),
   )
-  const decoded = new Map<Uint8Array, Message | undefined>()
-
   function messageOf(bytes: Uint8Array): Message | undefined {
-    if (decoded.has(bytes)) return decoded.get(bytes)
-    let message: Message | undefined
     try {
-      message = decodeMessage(bytes, ports.recover)
+      return ports.readMessage(bytes)
     } catch {
       // Made by a behaviour before, on purpose.
+      return undefined
     }
-    if (decoded.size >= DECODED_MAX) decoded.clear()
-    decoded.set(bytes, message)
-    return message
   }
 
   function tampered(to: Address, channel: Channel, bytes: Uint8Array): Uint8Array[] {

@@ -11,7 +11,7 @@
 import { faultsTolerated, recoveryIn } from '@vellum/consensus'
 import { type Address, hexToBytes } from '@vellum/evm'
 import { type Chain, decodeExtraData } from '@vellum/ledger'
-import { recoverSeal, signerOf, type VellumNode } from '@vellum/node'
+import { recoverSeal, rememberSigners, signerOf, type VellumNode } from '@vellum/node'
 import { type Board, carrier } from '../byzantine/carrier.ts'
 import { BEHAVIOURS } from '../byzantine/catalogue.ts'
 import type { Behaviour } from '../byzantine/interference.ts'
@@ -19,6 +19,7 @@ import { forker } from '../byzantine/two-faced.ts'
 import { createChecks } from '../checks.ts'
 import { createIncidents } from '../incidents.ts'
 import { createMachine, type Machine } from '../machine.ts'
+import { createMessageReader } from '../message-reader.ts'
 import { createPrng } from '../prng.ts'
 import type { Action, NodeIndex } from '../scenario.ts'
 import { createTranscript } from '../transcript.ts'
@@ -164,13 +165,13 @@ export async function runPegWorld(
     const nameOf = (address: Address): string => `n${everybody.indexOf(address)}/${name}`
     const virtual = createVirtualNetwork(time, prng.split(`network ${name}`))
     const domain = hexToBytes(chain.hash)
-    const recoverAuthor = recoveryIn(domain, recover)
+    const readMessage = createMessageReader(recoveryIn(domain, rememberSigners(crypto)))
     const checks = createChecks({
       validators: plan.validators.map((index) => everybody[index]!),
       epochLength: chain.genesis.qbft!.epochLength,
       isHonest: (node) => addresses.includes(node) && !accomplices.includes(node),
       recover,
-      recoverAuthor,
+      readMessage,
       now: time.now,
       nameOf,
     })
@@ -207,8 +208,8 @@ export async function runPegWorld(
           crypto,
           crc32,
           transcript,
+          readMessage,
           adversary: {
-            recover: recoverAuthor,
             everybody: addresses,
             accomplices,
             requestTimeoutMs: 1_000 * scenario.requestTimeoutSeconds,
