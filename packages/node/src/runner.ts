@@ -34,7 +34,7 @@ import {
   type VoteRecord,
   withSeals,
 } from '@vellum/consensus'
-import type { Address, Hash } from '@vellum/evm'
+import type { Hash } from '@vellum/evm'
 import {
   type Block,
   type Chain,

@@ -29,9 +29,11 @@ import {
   qbftHash,
   type SealedHeader,
 } from '@vellum/ledger'
+import { recoverSeal } from '@vellum/node'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createCheapCrypto } from '../src/cheap-crypto.ts'
 import { type Checks, createChecks } from '../src/checks.ts'
+import { createMessageReader } from '../src/message-reader.ts'
 import { createPrng } from '../src/prng.ts'
 
 const crypto = createCheapCrypto()
