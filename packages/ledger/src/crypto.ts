@@ -57,6 +57,11 @@ export interface Secp256k1 extends SenderRecovery, HashSigner {
    * @throws LedgerError LEDGER_PRIVATE_KEY_INVALID if the key is not one
    */
   sign(hash: Uint8Array, privateKey: Uint8Array): Signature
+  /**
+   * `sign` as bytes, as seals have it: 65 of them, r, s, y parity.
+   * @throws LedgerError LEDGER_PRIVATE_KEY_INVALID if the key is not one
+   */
+  signBytes(hash: Uint8Array, privateKey: Uint8Array): Uint8Array
   /** Who signed a 32-byte hash; undefined for numbers out of range, high s, or if nobody could. */
   recover(hash: Uint8Array, signature: Signature): Address | undefined
   /**
@@ -98,6 +103,11 @@ const passingPoint = passingKey.subarray(1)
 export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
   const backend = native === undefined ? nobleBackend : createNativeBackend(native)
 
+  function signBytes(hash: Uint8Array, privateKey: Uint8Array): Uint8Array {
+    assertPrivateKey(privateKey)
+    return backend.sign(hash, privateKey)
+  }
+
   /** The key as the backend gives it; undefined for numbers out of range, or if none recovers. */
   function recoverKey(
     hash: Uint8Array,
@@ -126,14 +136,14 @@ export function createSecp256k1(native?: NativeSecp256k1): Secp256k1 {
   return {
     backend: native === undefined ? 'noble' : 'native',
     sign(hash, privateKey) {
-      assertPrivateKey(privateKey)
-      const signature = backend.sign(hash, privateKey)
+      const signature = signBytes(hash, privateKey)
       return {
         yParity: signature[64] === 0 ? 0 : 1,
         r: bytesToBigInt(signature.subarray(0, 32)),
         s: bytesToBigInt(signature.subarray(32, 64)),
       }
     },
+    signBytes,
     recover(hash, { r, s, yParity }) {
       if (r < 1n || r >= CURVE_ORDER || s < 1n || s >= CURVE_ORDER) return undefined
       return recoverBytes(hash, signatureBytes({ r, s }), yParity)

@@ -47,6 +47,9 @@ describe.each([noble, fast])('secp256k1 by $backend', (crypto) => {
       fc.property(bytes32, privateKey, (hash, key) => {
         const signature = crypto.sign(hash, key)
         expect(signature.s <= ORDER / 2n).toBe(true)
+        expect(crypto.signBytes(hash, key)).toEqual(
+          concatBytes(signatureBytes(signature), Uint8Array.of(signature.yParity)),
+        )
         const signer = addressOfPublicKey(crypto.publicKey(key))
         expect(crypto.recover(hash, signature)).toBe(signer)
         expect(crypto.recoverBytes(hash, signatureBytes(signature), signature.yParity)).toBe(signer)
@@ -106,6 +109,7 @@ describe.each([noble, fast])('secp256k1 by $backend', (crypto) => {
       expect(crypto.isPrivateKey(bad)).toBe(false)
       const refusal = expect.objectContaining({ code: 'LEDGER_PRIVATE_KEY_INVALID' })
       expect(() => crypto.sign(word(1n), bad)).toThrow(refusal)
+      expect(() => crypto.signBytes(word(1n), bad)).toThrow(refusal)
       expect(() => crypto.publicKey(bad)).toThrow(refusal)
     }
     expect(crypto.isPrivateKey(word(1n))).toBe(true)
@@ -122,6 +126,7 @@ describe('both backends', () => {
     fc.assert(
       fc.property(bytes32, privateKey, (hash, key) => {
         expect(fast.sign(hash, key)).toEqual(noble.sign(hash, key))
+        expect(fast.signBytes(hash, key)).toEqual(noble.signBytes(hash, key))
         expect(fast.publicKey(key)).toEqual(noble.publicKey(key))
       }),
       PROPERTY,

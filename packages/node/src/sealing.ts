@@ -6,7 +6,7 @@ import {
   type QbftScheme,
   type RecoverAuthor,
 } from '@vellum/consensus'
-import { type Address, bigIntToBytes, concatBytes, hexToBytes } from '@vellum/evm'
+import { type Address, hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
   type Chain,
@@ -90,10 +90,7 @@ export function messageDomainOf({
 export function signerOf(key: Uint8Array, crypto: Secp256k1): Signer {
   return {
     address: addressOfPublicKey(crypto.publicKey(key)),
-    sign: (hash) => {
-      const { r, s, yParity } = crypto.sign(hash, key)
-      return concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32), Uint8Array.of(yParity))
-    },
+    sign: (hash) => crypto.signBytes(hash, key),
   }
 }
 

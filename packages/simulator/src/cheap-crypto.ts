@@ -9,13 +9,13 @@
 
 import {
   type Address,
-  bigIntToBytes,
   bytesToBigInt,
   bytesToHex,
   concatBytes,
+  hexToBytes,
   keccak256,
 } from '@vellum/evm'
-import { addressOfPublicKey, LedgerError, type Secp256k1 } from '@vellum/ledger'
+import { addressOfPublicKey, LedgerError, type Secp256k1, signatureBytes } from '@vellum/ledger'
 
 /** r: this, the address, zeros. Below the curve's order, as the first byte is 0. */
 const MARK = Uint8Array.of(0, 0x76, 0x6c, 0x6d)
@@ -26,13 +26,15 @@ const SUM_WORDS = 4
 interface KeyPair {
   readonly publicKey: Uint8Array
   readonly address: Address
+  readonly addressBytes: Uint8Array
   readonly words: Uint32Array
 }
 
 /** A scheme that knows the keys which were used with it: one for each world. */
 export function createCheapCrypto(): Secp256k1 {
   const byPrivateKey = new Map<string, KeyPair>()
-  const byAddress = new Map<string, KeyPair>()
+  /** By the first four bytes of their addresses. */
+  const byAddress = new Map<number, KeyPair[]>()
 
   function pairOf(privateKey: Uint8Array): KeyPair {
     const name = bytesToHex(privateKey)
@@ -44,9 +46,12 @@ export function createCheapCrypto(): Secp256k1 {
     const x = keccak256(concatBytes(privateKey, Uint8Array.of(1)))
     const publicKey = concatBytes(x, keccak256(x))
     const address = addressOfPublicKey(publicKey)
-    const pair: KeyPair = { publicKey, address, words: wordsOf(privateKey, 0, 8) }
+    const addressBytes = hexToBytes(address)
+    const words = Uint32Array.from({ length: 8 }, (_, i) => wordAt(privateKey, 4 * i))
+    const pair: KeyPair = { publicKey, address, addressBytes, words }
     byPrivateKey.set(name, pair)
-    byAddress.set(address, pair)
+    const first = wordAt(addressBytes, 0)
+    byAddress.set(first, [...(byAddress.get(first) ?? []), pair])
     return pair
   }
 
@@ -54,11 +59,19 @@ export function createCheapCrypto(): Secp256k1 {
     if (yParity !== 0 || rs.length !== 64 || hash.length !== 32) return undefined
     for (let i = 0; i < ADDRESS_AT; i++) if (rs[i] !== MARK[i]) return undefined
     for (let i = ADDRESS_AT + 20; i < SUM_AT; i++) if (rs[i] !== 0) return undefined
-    const pair = byAddress.get(bytesToHex(rs.subarray(ADDRESS_AT, ADDRESS_AT + 20)))
-    if (pair === undefined) return undefined
-    const expected = sumOf(pair.words, hash)
-    for (let i = 0; i < 32; i++) if (rs[SUM_AT + i] !== expected[i]) return undefined
-    return pair
+    const pair = byAddress
+      .get(wordAt(rs, ADDRESS_AT))
+      ?.find(({ addressBytes }) => isAt(rs, ADDRESS_AT, addressBytes))
+    return pair !== undefined && isSumAt(rs, SUM_AT, pair.words, hash) ? pair : undefined
+  }
+
+  function signBytes(hash: Uint8Array, privateKey: Uint8Array): Uint8Array {
+    const { addressBytes, words } = pairOf(privateKey)
+    const signature = new Uint8Array(65)
+    for (let i = 0; i < ADDRESS_AT; i++) signature[i] = MARK[i]!
+    for (let i = 0; i < 20; i++) signature[ADDRESS_AT + i] = addressBytes[i]!
+    writeSum(signature, SUM_AT, words, hash)
+    return signature
   }
 
   function recoverBytes(hash: Uint8Array, rs: Uint8Array, yParity: number): Address | undefined {
@@ -68,16 +81,17 @@ export function createCheapCrypto(): Secp256k1 {
   return {
     backend: 'noble',
     sign: (hash, privateKey) => {
-      const { address, words } = pairOf(privateKey)
+      const signature = signBytes(hash, privateKey)
       return {
         yParity: 0,
-        r: (bytesToBigInt(MARK) << 224n) | (BigInt(address) << 64n),
-        s: bytesToBigInt(sumOf(words, hash)),
+        r: bytesToBigInt(signature.subarray(0, 32)),
+        s: bytesToBigInt(signature.subarray(32, 64)),
       }
     },
+    signBytes,
     recover: (hash, { r, s, yParity }) => {
       if (r <= 0n || s <= 0n || r >= LIMIT || s >= LIMIT) return undefined
-      return recoverBytes(hash, concatBytes(bigIntToBytes(r, 32), bigIntToBytes(s, 32)), yParity)
+      return recoverBytes(hash, signatureBytes({ r, s }), yParity)
     },
     recoverBytes,
     recoverPublicKey: (hash, rs, yParity) => pairOfSignature(hash, rs, yParity)?.publicKey,
@@ -93,29 +107,40 @@ function isPrivateKey(bytes: Uint8Array): boolean {
 }
 
 /** 32 bytes, the first of them zero (so that s is low) and the last never (so that it is not 0). */
-function sumOf(key: Uint32Array, hash: Uint8Array): Uint8Array {
-  const message = wordsOf(hash, 0, 8)
-  const sum = new Uint8Array(32)
+function writeSum(out: Uint8Array, at: number, key: Uint32Array, hash: Uint8Array): void {
   for (let lane = 0; lane < SUM_WORDS; lane++) {
-    let word = 0x9e3779b9 ^ Math.imul(lane + 1, 0x85ebca6b)
-    for (let i = 0; i < 8; i++) {
-      word = Math.imul(word ^ key[i]!, 0xcc9e2d51)
-      word = (word << 13) | (word >>> 19)
-      word = Math.imul(word ^ message[i]!, 0x1b873593)
-      word ^= word >>> 15
-    }
-    for (let i = 0; i < 4; i++) sum[1 + 4 * lane + i] = word >>> (8 * i)
+    const word = sumWord(key, hash, lane)
+    for (let i = 0; i < 4; i++) out[at + 1 + 4 * lane + i] = word >>> (8 * i)
   }
-  sum[31] = 1
-  return sum
+  out[at + 31] = 1
 }
 
-function wordsOf(bytes: Uint8Array, from: number, count: number): Uint32Array {
-  const words = new Uint32Array(count)
-  for (let i = 0; i < count; i++) {
-    const at = from + 4 * i
-    words[i] =
-      (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+function isSumAt(bytes: Uint8Array, at: number, key: Uint32Array, hash: Uint8Array): boolean {
+  if (bytes[at] !== 0 || bytes[at + 31] !== 1) return false
+  for (let i = 1 + 4 * SUM_WORDS; i < 31; i++) if (bytes[at + i] !== 0) return false
+  for (let lane = 0; lane < SUM_WORDS; lane++) {
+    if (wordAt(bytes, at + 1 + 4 * lane) !== sumWord(key, hash, lane)) return false
   }
-  return words
+  return true
+}
+
+function sumWord(key: Uint32Array, hash: Uint8Array, lane: number): number {
+  let word = 0x9e3779b9 ^ Math.imul(lane + 1, 0x85ebca6b)
+  for (let i = 0; i < 8; i++) {
+    word = Math.imul(word ^ key[i]!, 0xcc9e2d51)
+    word = (word << 13) | (word >>> 19)
+    word = Math.imul(word ^ wordAt(hash, 4 * i), 0x1b873593)
+    word ^= word >>> 15
+  }
+  return word | 0
+}
+
+/** Four bytes as a signed number, the lowest first. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+}
+
+function isAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false
+  return true
 }
