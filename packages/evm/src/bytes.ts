@@ -40,16 +40,20 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0)
 export function bytesToHex(bytes: Uint8Array): Hex {
   const { length } = bytes
   // Hashes and addresses: one string at once, of codes in an array that is used again.
-  if (length <= SHORT_BYTES) {
-    shortCodes[length] ??= [48, 120, ...new Array<number>(2 * length).fill(48)]
-    return hexOf(shortCodes[length], 2, bytes, 0, length) as Hex
-  }
+  if (length <= SHORT_BYTES) return hexAt(bytes, 0, length)
   let text = '0x'
   for (let from = 0; from < length; from += CHUNK_BYTES) {
     const size = Math.min(CHUNK_BYTES, length - from)
     text += hexOf(new Array<number>(2 * size), 0, bytes, from, size)
   }
   return text as Hex
+}
+
+/** `bytesToHex` of `size` bytes from a position on, without a view of them. */
+export function hexAt(bytes: Uint8Array, from: number, size: number): Hex {
+  if (size > SHORT_BYTES) return bytesToHex(bytes.subarray(from, from + size))
+  shortCodes[size] ??= [48, 120, ...new Array<number>(2 * size).fill(48)]
+  return hexOf(shortCodes[size], 2, bytes, from, size) as Hex
 }
 
 /** Text of the codes, of which those from `at` on are the digits of `size` bytes. */

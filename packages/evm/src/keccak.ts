@@ -4,7 +4,7 @@
  */
 
 import type { Address, Hash, Hex } from './bytes.ts'
-import { bytesToHex, writeHex } from './bytes.ts'
+import { hexAt, writeHex } from './bytes.ts'
 import { WASM_BASE64 } from './hash.generated.ts'
 import { compileModule, instantiate, type WasmMemory } from './webassembly.ts'
 
@@ -52,13 +52,13 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
 /** keccak256 of the bytes, as the hex text used for keys and comparison. */
 export function keccak256Hex(bytes: Uint8Array): Hash {
   const at = digest(bytes)
-  return bytesToHex(memory.subarray(at, at + 32))
+  return hexAt(memory, at, 32)
 }
 
 /** The last 20 bytes of keccak256 of the bytes: how addresses come from keys and creations. */
 export function keccak256Address(bytes: Uint8Array): Address {
   const at = digest(bytes)
-  return bytesToHex(memory.subarray(at + 12, at + 32))
+  return hexAt(memory, at + 12, 20)
 }
 
 /** keccak256 of the at most 54,400 bytes that the hex text stands for: 32 bytes, written at a place. */

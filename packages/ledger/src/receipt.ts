@@ -133,25 +133,20 @@ function addEntry(entry: Hex, bloom: Uint8Array, other: Uint8Array): void {
   }
 }
 
-// Bits of entries seen of late: events repeat their contract, their kind and the busy. A new entry takes
-// the place of the oldest.
+// Bits of entries seen of late: events repeat their contract, their kind and the busy. When there is no
+// more room all are forgotten, which costs less than to forget the oldest each time.
 const KNOWN_MAX = 4_096
 const known = new Map<Hex, number>()
-const knownEntries: Hex[] = []
 const knownBits = new Uint16Array(3 * KNOWN_MAX)
-let nextKnown = 0
 const digest = new Uint8Array(32)
 
 /** Where in `knownBits` the three bits of an address or topic are. */
 function knownAt(entry: Hex): number {
   const found = known.get(entry)
   if (found !== undefined) return found
-  const oldest = knownEntries[nextKnown]
-  if (oldest !== undefined) known.delete(oldest)
-  knownEntries[nextKnown] = entry
-  const at = 3 * nextKnown
+  if (known.size === KNOWN_MAX) known.clear()
+  const at = 3 * known.size
   known.set(entry, at)
-  nextKnown = (nextKnown + 1) % KNOWN_MAX
   hashHexInto(entry, digest, 0)
   for (let i = 0; i < 3; i++) knownBits[at + i] = bitAt(digest, 2 * i)
   return at
