@@ -72,12 +72,24 @@ function* readTests(file: string, name: string): Iterable<TestFile> {
   const path = name === '' ? basename(file) : name
   if (file.endsWith('.ndjson.gz')) {
     for (const line of gunzipSync(readFileSync(file)).toString().split('\n')) {
-      if (line.trim() !== '') yield JSON.parse(line) as TestFile
+      if (line.trim() !== '') yield parse(file, line) as TestFile
     }
   } else if (file.endsWith('.json.gz')) {
-    yield { path, tests: JSON.parse(gunzipSync(readFileSync(file)).toString()) }
+    yield { path, tests: parse(file, gunzipSync(readFileSync(file)).toString()) }
   } else if (file.endsWith('.json')) {
-    yield { path, tests: JSON.parse(readFileSync(file, 'utf8')) }
+    yield { path, tests: parse(file, readFileSync(file, 'utf8')) }
+  }
+}
+
+/** To go on without the file would call a run whole that is not. */
+function parse(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (text.startsWith('version https://git-lfs')) {
+      throw new Error(`${file} lies in Git LFS: fetch it (git lfs pull), or remove it`)
+    }
+    throw new Error(`${file} is no JSON: ${(error as Error).message}`)
   }
 }
 

@@ -1,7 +1,7 @@
 /** A block as records on disk. */
 
 import { type Hash, hexToBytes, writeHex } from '@vellum/evm'
-import { type Block, decodeHeader, encodeHeader, type Header } from './block.ts'
+import { type Block, decodeHeader, encodeHeader, type Header, headerSize } from './block.ts'
 import type { SealedHeader } from './chain.ts'
 import type { Write } from './key-value.ts'
 import { encodeRlp, rlpHeadSize, rlpListPositions } from './rlp.ts'
@@ -12,7 +12,7 @@ import type { SignedTransaction } from './transaction.ts'
 /** Bytes of a block's RLP. */
 export function blockSize(header: Header, body: Uint8Array): number {
   const items = rlpListPositions(body)
-  const size = encodeHeader(header).length + items.at(-1)! - items[0]!
+  const size = headerSize(header) + items.at(-1)! - items[0]!
   return rlpHeadSize(size) + size
 }
 

@@ -5,20 +5,25 @@
  * is here is the encoding, and the plain hash that chains of other origin use.
  */
 
-import { type Address, bytesToHex, type Hash, hexToBytes, keccak256Hex } from '@vellum/evm'
+import { type Address, bytesToHex, type Hash, hexAt, hexToBytes, keccak256Hex } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import { BLOOM_BYTES, encodeReceipt, type Receipt } from './receipt.ts'
 import {
   decodeRlp,
   encodeRlp,
   encodeRlpList,
+  plainBytes,
   type RlpItem,
   rlpBigInt,
+  rlpBigIntAt,
   rlpBytes,
+  rlpBytesAt,
   rlpBytesSize,
   rlpFixed,
+  rlpFixedStart,
   rlpList,
-  rlpNumber,
+  rlpListPositions,
+  rlpNumberAt,
   rlpScalar,
   splitRlpList,
   writeRlpBytes,
@@ -99,14 +104,14 @@ const HEADER_ITEMS_MAX = 21
  * @throws LedgerError LEDGER_HEADER_INVALID if a field of the tail stands after an absent one
  */
 export function encodeHeader(header: Header): Uint8Array {
-  return encodeHeaderWith(header, header.extraData)
+  writeHeader(header, header.extraData)
+  return writer.take()
 }
 
 // Headers are encoded some ten times a block, for their hashes, seals and records.
-const headerWriter = createRlpWriter()
+const writer = createRlpWriter()
 
-/** The same with other extra data, as hashes and seals are made of it. */
-export function encodeHeaderWith(header: Header, extraData: Uint8Array): Uint8Array {
+function writeHeader(header: Header, extraData: Uint8Array): void {
   const tail = [
     header.baseFeePerGas,
     header.withdrawalsRoot,
@@ -120,72 +125,91 @@ export function encodeHeaderWith(header: Header, extraData: Uint8Array): Uint8Ar
   if (absent !== -1 && absent < present) {
     throw new LedgerError('LEDGER_HEADER_INVALID', 'a header field follows an absent one')
   }
-  const end = headerWriter.size()
+  const end = writer.size()
   for (let i = present - 1; i >= 0; i--) {
     const value = tail[i]!
-    if (typeof value === 'bigint') headerWriter.integer(value)
-    else headerWriter.hex(value)
+    if (typeof value === 'bigint') writer.integer(value)
+    else writer.hex(value)
   }
-  headerWriter.string(header.nonce)
-  headerWriter.hex(header.mixHash)
-  headerWriter.string(extraData)
-  headerWriter.integer(header.timestamp)
-  headerWriter.integer(header.gasUsed)
-  headerWriter.integer(header.gasLimit)
-  headerWriter.integer(header.number)
-  headerWriter.integer(header.difficulty)
-  headerWriter.string(header.logsBloom)
-  headerWriter.hex(header.receiptsRoot)
-  headerWriter.hex(header.transactionsRoot)
-  headerWriter.hex(header.stateRoot)
-  headerWriter.hex(header.coinbase)
-  headerWriter.hex(header.ommersHash)
-  headerWriter.hex(header.parentHash)
-  headerWriter.closeList(end)
-  return headerWriter.take()
+  writer.string(header.nonce)
+  writer.hex(header.mixHash)
+  writer.string(extraData)
+  writer.integer(header.timestamp)
+  writer.integer(header.gasUsed)
+  writer.integer(header.gasLimit)
+  writer.integer(header.number)
+  writer.integer(header.difficulty)
+  writer.string(header.logsBloom)
+  writer.hex(header.receiptsRoot)
+  writer.hex(header.transactionsRoot)
+  writer.hex(header.stateRoot)
+  writer.hex(header.coinbase)
+  writer.hex(header.ommersHash)
+  writer.hex(header.parentHash)
+  writer.closeList(end)
+}
+
+/** Bytes of a header's RLP. @throws as `encodeHeader` */
+export function headerSize(header: Header): number {
+  writeHeader(header, header.extraData)
+  const size = writer.size()
+  writer.clear()
+  return size
+}
+
+/** keccak256 of the header's RLP with other extra data, as names and seals are made of it: 32 bytes. */
+export function headerHashWith(header: Header, extraData: Uint8Array): Uint8Array {
+  writeHeader(header, extraData)
+  return writer.hash()
 }
 
 /** keccak256 of the header's RLP: its hash on a chain without QBFT seals. */
 export function keccakHeaderHash(header: Header): Hash {
-  return keccak256Hex(encodeHeader(header))
+  return bytesToHex(headerHashWith(header, header.extraData))
 }
 
 /**
  * Decodes a header. Rules between fields are the validator's business.
  * @throws LedgerError LEDGER_RLP_INVALID or LEDGER_HEADER_INVALID (item count)
  */
-export function decodeHeader(bytes: Uint8Array): Header {
-  return headerFromItems(rlpList(decodeRlp(bytes), 'header'))
-}
-
-/** A header from its decoded items. @throws LedgerError as `decodeHeader` */
-export function headerFromItems(items: readonly RlpItem[]): Header {
-  const count = items.length
+export function decodeHeader(input: Uint8Array): Header {
+  const bytes = plainBytes(input)
+  const at = rlpListPositions(bytes)
+  const count = at.length - 1
   // 19 would end between the three fields that Cancun brought together.
   if (count < HEADER_ITEMS_MIN || count > HEADER_ITEMS_MAX || count === 18 || count === 19) {
     throw new LedgerError('LEDGER_HEADER_INVALID', `a header cannot have ${count} items`, { count })
   }
-  const hash = (i: number, field: string): Hash => bytesToHex(rlpFixed(items[i], 32, field))
+  const fixed = (i: number, size: number, field: string): number =>
+    rlpFixedStart(bytes, at[i]!, at[i + 1]!, size, field)
+  const hash = (i: number, field: string): Hash => hexAt(bytes, fixed(i, 32, field), 32)
+  const view = (i: number, size: number, field: string): Uint8Array => {
+    const start = fixed(i, size, field)
+    return bytes.subarray(start, start + size)
+  }
+  const number = (i: number, field: string): number => rlpNumberAt(bytes, at[i]!, at[i + 1]!, field)
+  const bigint = (i: number, sizeMax: number, field: string): bigint =>
+    rlpBigIntAt(bytes, at[i]!, at[i + 1]!, sizeMax, field)
   return {
     parentHash: hash(0, 'parentHash'),
     ommersHash: hash(1, 'ommersHash'),
-    coinbase: bytesToHex(rlpFixed(items[2], 20, 'coinbase')),
+    coinbase: hexAt(bytes, fixed(2, 20, 'coinbase'), 20),
     stateRoot: hash(3, 'stateRoot'),
     transactionsRoot: hash(4, 'transactionsRoot'),
     receiptsRoot: hash(5, 'receiptsRoot'),
-    logsBloom: rlpFixed(items[6], BLOOM_BYTES, 'logsBloom'),
-    difficulty: rlpBigInt(items[7], 32, 'difficulty'),
-    number: rlpNumber(items[8], 'number'),
-    gasLimit: rlpBigInt(items[9], 8, 'gasLimit'),
-    gasUsed: rlpBigInt(items[10], 8, 'gasUsed'),
-    timestamp: rlpNumber(items[11], 'timestamp'),
-    extraData: rlpBytes(items[12], 'extraData'),
+    logsBloom: view(6, BLOOM_BYTES, 'logsBloom'),
+    difficulty: bigint(7, 32, 'difficulty'),
+    number: number(8, 'number'),
+    gasLimit: bigint(9, 8, 'gasLimit'),
+    gasUsed: bigint(10, 8, 'gasUsed'),
+    timestamp: number(11, 'timestamp'),
+    extraData: rlpBytesAt(bytes, at[12]!, at[13]!, 'extraData'),
     mixHash: hash(13, 'mixHash'),
-    nonce: rlpFixed(items[14], 8, 'nonce'),
-    baseFeePerGas: count > 15 ? rlpBigInt(items[15], 32, 'baseFeePerGas') : undefined,
+    nonce: view(14, 8, 'nonce'),
+    baseFeePerGas: count > 15 ? bigint(15, 32, 'baseFeePerGas') : undefined,
     withdrawalsRoot: count > 16 ? hash(16, 'withdrawalsRoot') : undefined,
-    blobGasUsed: count > 17 ? rlpBigInt(items[17], 8, 'blobGasUsed') : undefined,
-    excessBlobGas: count > 18 ? rlpBigInt(items[18], 8, 'excessBlobGas') : undefined,
+    blobGasUsed: count > 17 ? bigint(17, 8, 'blobGasUsed') : undefined,
+    excessBlobGas: count > 18 ? bigint(18, 8, 'excessBlobGas') : undefined,
     parentBeaconBlockRoot: count > 19 ? hash(19, 'parentBeaconBlockRoot') : undefined,
     requestsHash: count > 20 ? hash(20, 'requestsHash') : undefined,
   }

@@ -41,6 +41,7 @@ import type { KeyValue, Write } from './key-value.ts'
 import type { LogMatcher } from './log-criteria.ts'
 import { type LogIndex, openLogIndex } from './log-index.ts'
 import { type BlockLogs, type LogSearch, searchLogs } from './log-search.ts'
+import { type Ancestry, verifyOmmers } from './ommers.ts'
 import type { Pool } from './pool.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from './receipt.ts'
 import { decodeRlp, encodeRlpList, rlpBytes, rlpList, splitRlpList } from './rlp.ts'
@@ -439,6 +440,14 @@ async function createChain(
     return found.header
   }
 
+  const ancestry: Ancestry = {
+    header,
+    ommers: (number) => block(number)?.ommers ?? [],
+    hash: (of) => scheme.hash(of),
+    verifyChild: (child, parent) =>
+      verifyHeader(child, parent, rulesAt(child.number, child.timestamp)),
+  }
+
   function execute(
     block: Block,
     verifySeals: SealScheme['verify'],
@@ -458,6 +467,7 @@ async function createChain(
         () => verifyHeader(header, head.header, rules),
         () => verifySeals(header, head.header, ancestor),
         () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
+        () => verifyOmmers(block, ancestry),
       ]
       for (const verify of verdicts) {
         const verdict = verify()

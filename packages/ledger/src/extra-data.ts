@@ -7,9 +7,10 @@
  * Spec: Besu `QbftExtraDataCodec`; the decoder is stricter, as a header is malleable otherwise.
  */
 
-import { type Address, bytesToHex, hexToBytes, NO_BYTES } from '@vellum/evm'
+import { type Address, hexAt, hexToBytes, NO_BYTES } from '@vellum/evm'
 import { LedgerError } from './error.ts'
-import { decodeRlp, encodeRlp, encodeRlpList, type RlpItem, rlpListPositions } from './rlp.ts'
+import { encodeRlp, plainBytes, rlpHeadSize, rlpListPositions } from './rlp.ts'
+import { createRlpWriter } from './rlp-writer.ts'
 
 export interface ExtraData {
   /** At most 32 bytes of no meaning; in blocks of our chains exactly so many. */
@@ -53,66 +54,95 @@ export function resealed(
   seals: readonly Uint8Array[],
   round?: number,
 ): Uint8Array {
-  const at = rlpListPositions(bytes)
-  if (at.length !== 6) throw invalid('needs five items')
-  const [start, , , roundAt, sealsAt] = at as [number, number, number, number, number]
-  return encodeRlpList(
-    round === undefined
-      ? [bytes.subarray(start, sealsAt), encodeRlp(seals)]
-      : [bytes.subarray(start, roundAt), encodeRlp(roundBytes(round)), encodeRlp(seals)],
-  )
+  const [start, , , roundAt, sealsAt] = positionsOf(bytes)
+  for (let i = seals.length - 1; i >= 0; i--) writer.string(seals[i]!)
+  writer.closeList(0)
+  if (round !== undefined) writer.integer(round)
+  writer.part(bytes, start, round === undefined ? sealsAt : roundAt)
+  writer.closeList(0)
+  return writer.take()
 }
+
+// For each hash of a header and each seal.
+const writer = createRlpWriter()
 
 const ADD = Uint8Array.of(0xff)
 
 /**
- * Extra data of its bytes: exactly five items, canonical RLP.
- * @throws LedgerError LEDGER_EXTRA_DATA_INVALID
+ * Extra data of its bytes: exactly five items, canonical RLP. Byte strings are views of the input.
+ * @throws LedgerError LEDGER_EXTRA_DATA_INVALID, or LEDGER_RLP_INVALID
  */
-export function decodeExtraData(bytes: Uint8Array): ExtraData {
-  const items = decodeRlp(bytes)
-  if (items instanceof Uint8Array || items.length !== 5) throw invalid('needs five items')
-  const [vanity, validators, vote, round, seals] = items as [
-    RlpItem,
-    RlpItem,
-    RlpItem,
-    RlpItem,
-    RlpItem,
-  ]
-  if (!(vanity instanceof Uint8Array) || vanity.length > VANITY_SIZE) {
-    throw invalid('needs at most 32 bytes of vanity')
-  }
+export function decodeExtraData(input: Uint8Array): ExtraData {
+  const bytes = plainBytes(input)
+  const [vanity, validators, vote, round, seals, end] = positionsOf(bytes)
   return {
-    vanity,
-    validators: listOf(validators, 20, 'validators').map((each) => bytesToHex(each)),
-    vote: decodeVote(vote),
-    round: decodeRound(round),
-    seals: listOf(seals, SEAL_SIZE, 'seals'),
+    vanity: decodeVanity(bytes, vanity, validators),
+    validators: endsOf(bytes, validators, vote, 20, 'validators').map((to) =>
+      hexAt(bytes, to - 20, 20),
+    ),
+    vote: decodeVote(bytes, vote, round),
+    round: decodeRound(bytes, round, seals),
+    seals: endsOf(bytes, seals, end, SEAL_SIZE, 'seals').map((to) =>
+      bytes.subarray(to - SEAL_SIZE, to),
+    ),
   }
 }
 
-function listOf(item: RlpItem, size: number, what: string): Uint8Array[] {
-  if (item instanceof Uint8Array) throw invalid(`needs a list of ${what}`)
-  return item.map((each) => {
-    if (!(each instanceof Uint8Array) || each.length !== size) {
+/** Where the five items begin, and where the last one ends. */
+function positionsOf(bytes: Uint8Array): [number, number, number, number, number, number] {
+  const at = rlpListPositions(bytes)
+  if (at.length !== 6) throw invalid('needs five items')
+  return at as [number, number, number, number, number, number]
+}
+
+function isListAt(bytes: Uint8Array, at: number): boolean {
+  return bytes[at]! >= 0xc0
+}
+
+/** True for an item between two positions that is a string of so many bytes (not of one). */
+function isFixed(bytes: Uint8Array, from: number, to: number, size: number): boolean {
+  return !isListAt(bytes, from) && to - from === rlpHeadSize(size) + size
+}
+
+/** Where each string of a list ends, all of them of one size. */
+function endsOf(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  size: number,
+  what: string,
+): readonly number[] {
+  if (!isListAt(bytes, from)) throw invalid(`needs a list of ${what}`)
+  const positions = rlpListPositions(bytes, from, to)
+  for (let i = 1; i < positions.length; i++) {
+    if (!isFixed(bytes, positions[i - 1]!, positions[i]!, size)) {
       throw invalid(`needs ${what} of ${size} bytes`)
     }
-    return each
-  })
+  }
+  return positions.slice(1)
 }
 
-function decodeVote(item: RlpItem): ExtraData['vote'] {
-  if (item instanceof Uint8Array) throw invalid('needs a list as vote')
-  if (item.length === 0) return undefined
-  const [recipient, kind] = item
+function decodeVanity(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  const size = to - from - 1
+  // A byte below 0x80 stands for itself; longer strings than this one have another kind of head.
+  if (isListAt(bytes, from) || size > VANITY_SIZE) throw invalid('needs at most 32 bytes of vanity')
+  return bytes.subarray(bytes[from]! < 0x80 ? from : from + 1, to)
+}
+
+function decodeVote(bytes: Uint8Array, from: number, to: number): ExtraData['vote'] {
+  if (!isListAt(bytes, from)) throw invalid('needs a list as vote')
+  const [recipient, kind, end, ...more] = rlpListPositions(bytes, from, to)
+  if (kind === undefined) return undefined
+  const isAdd = bytes[kind] === 0x81 && bytes[kind + 1] === 0xff
   if (
-    item.length !== 2 ||
-    !(recipient instanceof Uint8Array && recipient.length === 20) ||
-    !(kind instanceof Uint8Array && (kind.length === 0 || (kind.length === 1 && kind[0] === 0xff)))
+    end === undefined ||
+    more.length > 0 ||
+    !isFixed(bytes, recipient!, kind, 20) ||
+    !(isAdd || bytes[kind] === 0x80)
   ) {
     throw invalid('needs [recipient, 0xff] or [recipient, empty] as vote')
   }
-  return { recipient: bytesToHex(recipient), kind: kind.length === 0 ? 'drop' : 'add' }
+  return { recipient: hexAt(bytes, kind - 20, 20), kind: isAdd ? 'add' : 'drop' }
 }
 
 function roundBytes(round: number): Uint8Array {
@@ -121,12 +151,13 @@ function roundBytes(round: number): Uint8Array {
   return hexToBytes(`0x${hex.length % 2 === 0 ? hex : `0${hex}`}`)
 }
 
-function decodeRound(item: RlpItem): number {
-  if (!(item instanceof Uint8Array) || item.length > 4 || item[0] === 0) {
+function decodeRound(bytes: Uint8Array, from: number, to: number): number {
+  const start = bytes[from]! < 0x80 ? from : from + 1
+  if (isListAt(bytes, from) || to - start > 4 || (to > start && bytes[start] === 0)) {
     throw invalid('needs a scalar of at most four bytes as round')
   }
   let round = 0
-  for (const byte of item) round = round * 256 + byte
+  for (let i = start; i < to; i++) round = round * 256 + bytes[i]!
   return round
 }
 

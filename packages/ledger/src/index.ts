@@ -10,7 +10,6 @@ export {
   encodeBody,
   encodeHeader,
   type Header,
-  headerFromItems,
   keccakHeaderHash,
   ommersHash,
   receiptsRoot,

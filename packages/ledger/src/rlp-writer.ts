@@ -6,7 +6,7 @@
  * Parts are written in reverse order, the last one first.
  */
 
-import { type Hex, writeHex } from '@vellum/evm'
+import { type Hex, keccak256, writeHex } from '@vellum/evm'
 import { rlpHeadSize, writeRlpHead } from './rlp.ts'
 
 export interface RlpWriter {
@@ -14,6 +14,8 @@ export interface RlpWriter {
   size(): number
   /** One byte as it stands. */
   byte(value: number): void
+  /** Bytes as they stand, from one position to another: items that are encoded already. */
+  part(bytes: Uint8Array, from: number, to: number): void
   string(bytes: Uint8Array): void
   /** A string of at least two bytes, given as hex text. */
   hex(text: Hex): void
@@ -23,6 +25,10 @@ export interface RlpWriter {
   closeList(end: number): void
   /** A copy of everything that was written; the writer is empty again. */
   take(): Uint8Array
+  /** keccak256 of everything that was written: 32 new bytes; the writer is empty again. */
+  hash(): Uint8Array
+  /** Forgets what was written. */
+  clear(): void
 }
 
 const FIRST_BYTES = 4_096
@@ -90,9 +96,19 @@ export function createRlpWriter(): RlpWriter {
     closeString(bytes)
   }
 
+  function clear(): void {
+    if (buffer.length > KEPT_BYTES) buffer = new Uint8Array(FIRST_BYTES)
+    at = buffer.length
+  }
+
   return {
     size: () => buffer.length - at,
     byte,
+    part: (bytes, from, to) => {
+      reserve(to - from)
+      at -= to - from
+      buffer.set(bytes.subarray(from, to), at)
+    },
     string: (bytes) => {
       reserve(bytes.length)
       at -= bytes.length
@@ -114,10 +130,15 @@ export function createRlpWriter(): RlpWriter {
     closeList: (end) => head(0xc0, buffer.length - at - end),
     take: () => {
       const written = buffer.slice(at)
-      if (buffer.length > KEPT_BYTES) buffer = new Uint8Array(FIRST_BYTES)
-      at = buffer.length
+      clear()
       return written
     },
+    hash: () => {
+      const hash = keccak256(buffer.subarray(at))
+      clear()
+      return hash
+    },
+    clear,
   }
 }
 

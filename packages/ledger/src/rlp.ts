@@ -101,10 +101,10 @@ export function splitRlpList(input: Uint8Array): Uint8Array[] {
  * for each item.
  * @throws LedgerError as `splitRlpList`
  */
-export function rlpListPositions(bytes: Uint8Array, from = 0): number[] {
-  const end = readHead(bytes, from, bytes.length)
+export function rlpListPositions(bytes: Uint8Array, from = 0, to: number = bytes.length): number[] {
+  const end = readHead(bytes, from, to)
   if (!headIsList) throw invalid('a list was expected', from)
-  if (end !== bytes.length) throw invalid('bytes follow the item', end)
+  if (end !== to) throw invalid('bytes follow the item', end)
   const positions: number[] = []
   let at = headStart
   while (at < end) {
@@ -200,6 +200,27 @@ export function rlpBytesAt(bytes: Uint8Array, from: number, to: number, field: s
   return bytes.subarray(stringStart(bytes, from, field), to)
 }
 
+/** `rlpFixed` of the item between two positions: where its bytes begin. @throws LedgerError as `rlpFixed` */
+export function rlpFixedStart(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  size: number,
+  field: string,
+): number {
+  const start = stringStart(bytes, from, field)
+  if (to - start !== size) throw wrong(field, `must have ${size} bytes, has ${to - start}`)
+  return start
+}
+
+/** `rlpNumber` of the item that lies between two positions. @throws LedgerError as `rlpNumber` */
+export function rlpNumberAt(bytes: Uint8Array, from: number, to: number, field: string): number {
+  const start = rlpIntegerStart(bytes, from, to, 8, field)
+  return to - start <= 6
+    ? smallNumber(bytes, start, to)
+    : safeNumber(bigIntAt(bytes, start, to), field)
+}
+
 /** Where the bytes of a string begin whose head at `from` was read before. */
 function stringStart(bytes: Uint8Array, from: number, field: string): number {
   const first = bytes[from]!
@@ -214,7 +235,10 @@ function stringStart(bytes: Uint8Array, from: number, field: string): number {
  * @throws LedgerError LEDGER_RLP_INVALID if it is a list, larger, or has leading zeros
  */
 export function rlpNumber(item: RlpItem | undefined, field: string): number {
-  const value = rlpBigInt(item, 8, field)
+  return safeNumber(rlpBigInt(item, 8, field), field)
+}
+
+function safeNumber(value: bigint, field: string): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw wrong(field, 'must be below 2^53')
   return Number(value)
 }

@@ -6,8 +6,8 @@
  * checks no seal: other people's chains, imported for tests and audits.
  */
 
-import { type Address, type Hash, keccak256, keccak256Hex } from '@vellum/evm'
-import { encodeHeader, encodeHeaderWith, type Header } from './block.ts'
+import { type Address, bytesToHex, type Hash } from '@vellum/evm'
+import { type Header, headerHashWith, keccakHeaderHash } from './block.ts'
 import { resealed } from './extra-data.ts'
 
 export type Verdict<Reason extends string = string> =
@@ -41,18 +41,18 @@ export const QBFT_MIX_HASH: Hash =
 
 /** On-chain hash of a QBFT header: round 0 and no seals, so that all validators agree on it. */
 export function qbftHash(header: Header): Hash {
-  if (header.number === 0) return keccak256Hex(encodeHeader(header))
-  return keccak256Hex(encodeHeaderWith(header, resealed(header.extraData, [], 0)))
+  if (header.number === 0) return keccakHeaderHash(header)
+  return bytesToHex(headerHashWith(header, resealed(header.extraData, [], 0)))
 }
 
 /** What a commit seal signs: the round is kept, the seals are not. */
 export function commitHash(header: Header): Uint8Array {
-  return keccak256(encodeHeaderWith(header, resealed(header.extraData, [])))
+  return headerHashWith(header, resealed(header.extraData, []))
 }
 
 /** A chain sealed by nobody we know: imported, hash of the plain header, no seal checked. */
 export const FOREIGN: SealScheme = {
-  hash: (header) => keccak256Hex(encodeHeader(header)),
+  hash: keccakHeaderHash,
   verify: () => ({ ok: true }),
   verifyUnsealed: () => ({ ok: true }),
 }

@@ -49,9 +49,6 @@ export const GAS_LIMIT_BOUND_DIVISOR = 1024n
 export const GAS_LIMIT_MIN = 5000n
 const GAS_LIMIT_MAX = 2n ** 63n - 1n
 const STAKE_EXTRA_DATA_MAX = 32
-/** Yellow paper 4.3.2: ommers of a block, and blocks from an ommer to the one that names it. */
-const OMMERS_MAX = 2
-const OMMER_GENERATIONS_MAX = 6
 /** EIP-7934: 10 MiB less 2 MiB for what travels with a block. */
 const BLOCK_BYTES_MAX = 8_388_608
 
@@ -161,16 +158,6 @@ function allowsOmmers(header: Header, { consensus, fork }: BlockRules): boolean 
   return consensus === 'stake' && header.difficulty !== 0n && !isAtLeast(fork, 'paris')
 }
 
-/** Yellow paper 4.3.2, without their headers' proofs and kinship, which are consensus. */
-function verifyOmmers({ header, ommers }: Block<UnrecoveredTransaction>): Verdict {
-  if (ommers.length > OMMERS_MAX) return no('more than two ommers')
-  for (const { number } of ommers) {
-    const generations = header.number - number
-    if (generations < 1 || generations > OMMER_GENERATIONS_MAX) return no('an ommer is too old')
-  }
-  return OK
-}
-
 /** Does the body belong to the header, and is it of this fork? */
 export function verifyBody(
   block: Block<UnrecoveredTransaction>,
@@ -183,8 +170,6 @@ export function verifyBody(
   if (header.transactionsRoot !== transactionsRoot(block.transactions)) {
     return no('transactions root does not match')
   }
-  const ommersVerdict = verifyOmmers(block)
-  if (!ommersVerdict.ok) return ommersVerdict
   const { withdrawals } = block
   // They make money out of nothing. No beacon chain has ordered them here, so a proposer would.
   if (rules.consensus === 'qbft' && withdrawals !== undefined && withdrawals.length > 0) {

@@ -28,8 +28,9 @@ import {
   type Transaction,
   type Withdrawal,
 } from '../src/index.ts'
+import { type Ancestry, verifyOmmers } from '../src/ommers.ts'
 import { decodeBlockTransaction } from '../src/transaction.ts'
-import { verifyBody, verifyHeader } from '../src/validate.ts'
+import { verifyHeader } from '../src/validate.ts'
 
 const crypto = createSecp256k1()
 const KEY = new Uint8Array(32).fill(1)
@@ -324,28 +325,56 @@ describe('ommers', () => {
     expect(execution.world.balance(MINER)).toBe(before + 5n * ETHER + (5n * ETHER) / 32n)
   })
 
-  it('are at most two, of the six generations before, and none after the merge', async () => {
+  it('are at most two siblings of the last six ancestors, legal and named once', async () => {
     const { maker } = await grown(8)
     const { block } = build(maker, [])
-    const headers = Array.from({ length: 9 }, (_, i) => maker.header(i)!.header)
-    const rules = maker.rulesAt(9, 9)
-    const verdict = (ommers: readonly Header[]): string => {
-      const altered = {
-        ...block,
-        ommers,
-        header: { ...block.header, ommersHash: ommersHash(ommers) },
-      }
-      const body = verifyBody(altered, 1000, rules)
-      return body.ok ? 'ok' : body.reason
+    const sibling = (number: number, fields: Partial<Header> = {}): Header => ({
+      ...maker.header(number)!.header,
+      coinbase: TARGET,
+      ...fields,
+    })
+    let named: readonly Header[] = []
+    const ancestry: Ancestry = {
+      header: (number) => maker.header(number),
+      ommers: (number) => (number === 7 ? named : []),
+      hash: maker.scheme.hash,
+      verifyChild: (child, parent) =>
+        verifyHeader(child, parent, maker.rulesAt(child.number, child.timestamp)),
     }
-    expect(verdict([headers[3]!, headers[8]!])).toBe('ok')
-    expect(verdict([headers[2]!])).toBe('an ommer is too old')
+    const verdict = (ommers: readonly Header[]): string => {
+      const result = verifyOmmers({ ...block, ommers }, ancestry)
+      return result.ok ? 'ok' : result.reason
+    }
+    expect(verdict([sibling(3), sibling(8)])).toBe('ok')
+    expect(verdict([sibling(2)])).toBe('an ommer is too old')
     expect(verdict([block.header])).toBe('an ommer is too old')
-    expect(verdict([headers[6]!, headers[7]!, headers[8]!])).toBe('more than two ommers')
+    expect(verdict([sibling(6), sibling(7), sibling(8)])).toBe('more than two ommers')
+    const twice = 'an ommer is an ancestor, or was named before'
+    expect(verdict([maker.header(8)!.header])).toBe(twice)
+    expect(verdict([sibling(8), sibling(8)])).toBe(twice)
+    const stranger = sibling(8, { parentHash: maker.header(6)!.hash })
+    expect(verdict([stranger])).toBe('an ommer is no child of an ancestor')
+    expect(verdict([sibling(8, { gasLimit: 4999n, gasUsed: 0n })])).toContain(
+      'no legal header: gas limit',
+    )
+    named = [sibling(6)]
+    expect(verdict([sibling(6)])).toBe(twice)
+  })
+
+  it('are refused by a node that executes the block, and by QBFT altogether', async () => {
+    const { maker, follower } = await grown(8)
+    const { block } = build(maker, [])
+    const ommers = [maker.header(8)!.header]
+    const header = { ...block.header, ommersHash: ommersHash(ommers) }
+    expect(follower.execute({ ...block, header, ommers })).toMatchObject({
+      ok: false,
+      reason: 'an ommer is an ancestor, or was named before',
+    })
     const parent = maker.head().header
-    const named = { ...block.header, ommersHash: ZERO_HASH }
-    expect(verifyHeader(named, parent, rules).ok).toBe(true)
-    expect(verifyHeader(named, parent, { ...rules, consensus: 'qbft' })).toMatchObject({
+    const rules = maker.rulesAt(9, 9)
+    const naming = { ...block.header, ommersHash: ZERO_HASH }
+    expect(verifyHeader(naming, parent, rules).ok).toBe(true)
+    expect(verifyHeader(naming, parent, { ...rules, consensus: 'qbft' })).toMatchObject({
       ok: false,
       reason: 'ommers are not allowed',
     })
