@@ -9,6 +9,7 @@ import {
   encodeRlpList,
   type Header,
   isRefusal,
+  keccakHeaderHash,
   resealed,
   splitRlpList,
 } from '@vellum/ledger'
@@ -17,7 +18,7 @@ import type { ProposedBlock } from './message.ts'
 
 /** @param body RLP of the body, a list of encoded transactions, ommers and withdrawals */
 export function proposedBlock(header: Header, body: Uint8Array): ProposedBlock {
-  return { header, body, digest: keccak256Hex(encodeHeader(header)) }
+  return { header, body, digest: keccakHeaderHash(header) }
 }
 
 /** The round that a header names; undefined if its extra data is not QBFT's, or holds seals already. */
@@ -36,7 +37,7 @@ export function inRound(block: ProposedBlock, round: number): ProposedBlock {
   const extra = decodeExtraData(block.header.extraData)
   if (extra.round === round) return block
   const header = { ...block.header, extraData: encodeExtraData({ ...extra, round }) }
-  return { ...block, header, digest: keccak256Hex(encodeHeader(header)) }
+  return { ...block, header, digest: keccakHeaderHash(header) }
 }
 
 /** The header with the seals that decided it, in the order given. */
