@@ -42,6 +42,8 @@ export interface DrillWorldOptions {
   readonly blockPeriodMs?: number
   /** Seconds of a round; undefined: 2. */
   readonly requestTimeout?: number
+  /** As of `RunningNetworkOptions`. */
+  readonly checkout?: string
 }
 
 const CHAIN_ID = 1337

@@ -1,5 +1,5 @@
 /**
- * `pnpm drill [PART] [--short] [--SIZE N]`: real validators on this machine, under load, and everything
+ * `pnpm drill [PART] [--short] [--SIZE N] [--from DIR]`: real validators on this machine, under load, and everything
  * that may happen to them. Without a part, all of them one after another.
  *
  * Prints each figure beside its goal, and `N passed, N failed` at the end. Exit code 1 if one failed.
@@ -7,7 +7,7 @@
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { changes } from './changes.ts'
 import { flood } from './flood.ts'
@@ -32,7 +32,9 @@ if (values.help === true) {
   const wrong = Object.keys(values).find(
     (flag) => flags.has(flag) && !(name !== undefined && isSize(PARTS[name]!, flag)),
   )
-  if (wrong === undefined) process.exitCode = (await drillAll(chosen)) === 0 ? 0 : 1
+  if (values.from !== undefined && PARTS[name ?? '']?.aboutFrom === undefined) {
+    refuse('--from is for a part that has it')
+  } else if (wrong === undefined) process.exitCode = (await drillAll(chosen)) === 0 ? 0 : 1
   else refuse(`--${wrong} must be a whole number of a part that has it`)
 }
 
@@ -46,6 +48,7 @@ function parse(): {
       allowPositionals: true,
       options: {
         ...sizes,
+        from: { type: 'string' },
         short: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -95,7 +98,8 @@ async function drill(part: string, directory: string): Promise<readonly Finding[
   }
   let findings: readonly Finding[]
   try {
-    findings = await run({ directory, sizes: chosenSizes, progress })
+    const from = values.from === undefined ? undefined : resolve(String(values.from))
+    findings = await run({ directory, sizes: chosenSizes, from, progress })
   } catch (error) {
     process.stderr.write(`${(error as Error).stack}\n`)
     const found = (error as Error).message.split('\n', 1)[0]!
@@ -122,14 +126,15 @@ function print(findings: readonly Finding[]): void {
 }
 
 function usage(): string {
-  const lines = Object.entries(PARTS).flatMap(([part, { about, sizes }]) => [
+  const lines = Object.entries(PARTS).flatMap(([part, { about, sizes, aboutFrom }]) => [
     `  ${part.padEnd(10)} ${about}`,
     ...Object.entries(sizes).map(
       ([size, { about: of, full, short }]) =>
         `    --${`${size} N`.padEnd(14)} ${of} (${full}; with --short ${short})`,
     ),
+    ...(aboutFrom === undefined ? [] : [`    --${'from DIR'.padEnd(14)} ${aboutFrom}`]),
   ])
-  return `usage: pnpm drill [PART] [--short] [--SIZE N]\n\n${lines.join('\n')}\n\nResults are in docs/guides/drills.md.\n`
+  return `usage: pnpm drill [PART] [--short] [--SIZE N] [--from DIR]\n\n${lines.join('\n')}\n\nResults are in docs/guides/drills.md.\n`
 }
 
 function refuse(message: string): void {

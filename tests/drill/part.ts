@@ -12,6 +12,8 @@ export interface PartContext<Name extends string> {
   /** Nothing is there yet. */
   readonly directory: string
   readonly sizes: Readonly<Record<Name, number>>
+  /** Checkout of another version to start with, for a part that may. */
+  readonly from?: string | undefined
   progress(line: string): void
 }
 
@@ -26,6 +28,8 @@ export interface Finding {
 export interface Part<Name extends string = string> {
   readonly about: string
   readonly sizes: Readonly<Record<Name, Size>>
+  /** What `--from DIR` does; undefined: nothing, it is refused. */
+  readonly aboutFrom?: string
   readonly run: (context: PartContext<Name>) => Promise<readonly Finding[]>
 }
 

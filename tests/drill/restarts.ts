@@ -1,4 +1,7 @@
-/** Every validator stopped and started again, one after another, as for an upgrade. Goal R16. */
+/**
+ * Every validator stopped and started again, one after another, as for an upgrade; from another
+ * version if there is one, so that both are side by side meanwhile. Goal R16.
+ */
 
 import { join } from 'node:path'
 import { createDrillWorld } from './drill-world.ts'
@@ -14,6 +17,7 @@ export const restarts: Part<Sizes> = {
     passes: { about: 'times round all validators', full: 1, short: 1 },
     validators: { about: 'validators', full: 4, short: 4 },
   },
+  aboutFrom: 'start with the version in this folder, dependencies installed, and upgrade each',
   run: runRestarts,
 }
 
@@ -23,13 +27,20 @@ const ROUND_MAX = 1
 async function runRestarts(context: PartContext<Sizes>): ReturnType<Part['run']> {
   const { passes, validators } = context.sizes
   const directory = join(context.directory, 'restarts')
-  const world = await createDrillWorld({ directory, validators, followers: 0 })
+  const { from } = context
+  const world = await createDrillWorld({
+    directory,
+    validators,
+    followers: 0,
+    ...(from === undefined ? {} : { checkout: from }),
+  })
   try {
     await world.waitAbove(0)
     const before = await world.height()
     for (let pass = 1; pass <= passes; pass++) {
       for (const node of world.nodes) {
         await node.end('SIGTERM')
+        node.upgrade()
         await node.start()
         await world.waitCaughtUp(node)
         await world.waitAbove((await world.height()) + 1)

@@ -30,6 +30,8 @@ export interface NetworkProcess {
    * @throws Error with all that it printed, if it ends instead
    */
   start(...flags: readonly string[]): Promise<void>
+  /** From its next start on it is of this version. */
+  upgrade(): void
   /** Resolves when the process has ended. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
   pause(): void
@@ -71,9 +73,12 @@ export interface RunningNetworkOptions {
   readonly genesis?: object
   /** Of Node.js, for all or for one of the nodes. */
   readonly nodeFlags?: (index: number) => readonly string[]
+  /** Checkout, with its dependencies, of the version that creates the folders and starts the nodes; undefined: this one. */
+  readonly checkout?: string
 }
 
-const MAIN = fileURLToPath(new URL('../../packages/node/src/host/main.ts', import.meta.url))
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url))
+const MAIN = 'packages/node/src/host/main.ts'
 const SCRIPT_FLAGS = ['--conditions=source', '--max-semi-space-size=32']
 const START_MS_MAX = 120_000
 const CALL_MS_MAX = 30_000
@@ -87,9 +92,10 @@ export async function createRunningNetwork(
   options: RunningNetworkOptions,
 ): Promise<RunningNetwork> {
   const { directory, validators, followers = 0, chainId, requestTimeout = 2 } = options
+  const { checkout = CHECKOUT } = options
   const count = validators + followers
   const base = await freePorts(2 * count)
-  await runVellum([
+  const command = [
     ...['network', 'create', '--out', directory, '--light-keys', '--dev-accounts'],
     ...['--validators', String(validators), '--followers', String(followers)],
     ...['--chain-id', String(chainId), '--request-timeout', String(requestTimeout)],
@@ -99,14 +105,16 @@ export async function createRunningNetwork(
       : ['--block-period', String(options.blockPeriodMs)]),
     ...(options.contracts === undefined ? [] : ['--contracts', options.contracts]),
     ...(options.sideChains === undefined ? [] : ['--side-chains', options.sideChains.join(',')]),
-  ])
+  ]
+  await runVellum(command, checkout)
   const nodes = Array.from({ length: count }, (_, i) => {
     const folder = join(directory, `node${i + 1}`)
     if (options.genesis !== undefined) {
       changeJson(join(folder, 'genesis.json'), (genesis) => Object.assign(genesis, options.genesis))
     }
     const flags = options.nodeFlags?.(i) ?? []
-    return createProcess({ folder, flags, peerPort: base + i, rpcPort: base + count + i })
+    const ports = { peerPort: base + i, rpcPort: base + count + i }
+    return createProcess({ folder, flags, checkout, ...ports })
   })
   return {
     nodes,
@@ -120,12 +128,13 @@ export async function createRunningNetwork(
 
 /** Another process of the same node, as if it were started twice by mistake. Nothing runs yet. */
 export function createTwin({ folder, peerPort, rpcPort }: NetworkProcess): NetworkProcess {
-  return createProcess({ folder, flags: [], peerPort, rpcPort })
+  return createProcess({ folder, flags: [], checkout: CHECKOUT, peerPort, rpcPort })
 }
 
 function createProcess(place: {
   readonly folder: string
   readonly flags: readonly string[]
+  readonly checkout: string
   readonly peerPort: number
   readonly rpcPort: number
 }): NetworkProcess {
@@ -134,6 +143,7 @@ function createProcess(place: {
   const url = `http://127.0.0.1:${rpcPort}`
   const keystore = (JSON.parse(readFileSync(config, 'utf8')) as { validator: { keystore: string } })
     .validator.keystore
+  let { checkout } = place
   let child: ChildProcess | undefined
   let isPaused = false
   let output = ''
@@ -157,7 +167,10 @@ function createProcess(place: {
       output = ''
       const started = spawn(
         process.execPath,
-        [...flags, ...SCRIPT_FLAGS, MAIN, 'node', '--config', config, ...vellumFlags],
+        [
+          ...[...flags, ...SCRIPT_FLAGS, join(checkout, MAIN)],
+          ...['node', '--config', config, ...vellumFlags],
+        ],
         {
           stdio: ['ignore', 'pipe', 'pipe'],
           env: { ...process.env, NODE_OPTIONS: '' },
@@ -181,6 +194,9 @@ function createProcess(place: {
           fail(`it ended with ${code ?? signal}`)
         })
       })
+    },
+    upgrade: () => {
+      checkout = CHECKOUT
     },
     end: async (signal) => {
       if (child === undefined || !isAlive()) return
@@ -265,8 +281,9 @@ export async function lastWords(nodes: readonly NetworkProcess[]): Promise<strin
 }
 
 /** Runs a command to its end. @throws Error with all that it printed, if it fails */
-export async function runVellum(args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, ['--conditions=source', MAIN, ...args], {
+export async function runVellum(args: readonly string[], checkout = CHECKOUT): Promise<void> {
+  const main = join(checkout, MAIN)
+  const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '' },
   })
