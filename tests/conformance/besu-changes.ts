@@ -3,7 +3,7 @@
  * differ, the specification's own suite expects what go-ethereum does.
  */
 
-import type { Change } from './rpc-changes.ts'
+import { type Change, TOTAL_DIFFICULTY } from './rpc-changes.ts'
 
 const errorOf = (code: number): { readonly error: { readonly code: number } } => ({
   error: { code },
@@ -29,6 +29,15 @@ const UNDECODABLE: Change = {
   outcome: errorOf(-32_000),
 }
 
+const OWN_CODE: Change = {
+  reason: 'go-ethereum has -32000 for what Besu has codes of its own',
+  outcome: errorOf(-32_000),
+}
+const LEADING_ZEROS: Change = {
+  reason: 'numbers have no leading zeros, as the specification and go-ethereum have it',
+  outcome: errorOf(-32_602),
+}
+
 /** Everything that a hash is made of is compared but the gas of the calls, which name none. */
 const GAS_CAP = {
   reason:
@@ -38,14 +47,13 @@ const GAS_CAP = {
 
 /** By `chain/file`. */
 export const BESU_CHANGES: Readonly<Record<string, Change>> = {
+  'eth/eth_call_blob_missing_maxFeePerBlobGas_strict': LEADING_ZEROS,
+  'eth/eth_call_blob_without_to': OWN_CODE,
   'eth/eth_call_blob_too_many_blobs': {
     reason: 'a call is no transaction of a block; go-ethereum counts its blobs neither',
     outcome: { result: `0x${'1'.padStart(64, '0')}` },
   },
-  'eth/eth_call_gasLimitTooLow_block_8': {
-    reason: 'go-ethereum has -32000 for what Besu has codes of its own',
-    outcome: errorOf(-32_000),
-  },
+  'eth/eth_call_gasLimitTooLow_block_8': OWN_CODE,
   'eth/eth_call_gasPriceTooHigh_block_8': {
     reason: '`strict` is Besu’s own: who names a price must have the money, as in go-ethereum',
     outcomes: [errorOf(-32_000), errorOf(-32_000), errorOf(-32_000)],
@@ -54,6 +62,7 @@ export const BESU_CHANGES: Readonly<Record<string, Change>> = {
     reason: 'go-ethereum has -32000 for what Besu has codes of its own',
     outcomes: [errorOf(-32_000)],
   },
+  'eth/eth_call_stateOverride_insufficientBalance': LEADING_ZEROS,
   'eth/eth_call_stateOverride_movePrecompileToAddress': {
     reason: 'a remark of the file’s author, which no node answers',
     fields: ['comment'],
@@ -66,12 +75,14 @@ export const BESU_CHANGES: Readonly<Record<string, Change>> = {
     reason: 'go-ethereum does not look at the nonce of an estimate',
     outcome: { result: '0x5208' },
   },
-  'eth/eth_getBalance_illegalRangeGreaterThan': NO_BLOCK,
-  'eth/eth_getBlockByNumber_complete': {
+  'eth/eth_feeHistory_fieldNamesWithReward': {
     reason:
-      'blocks have lost totalDifficulty in 2024, and transactions tell the time of their block',
-    fields: ['totalDifficulty', 'blockTimestamp'],
+      'percentiles that do not rise are refused, as the specification has it and go-ethereum does',
+    outcome: errorOf(-32_602),
   },
+  'eth/eth_getBalance_illegalRangeGreaterThan': NO_BLOCK,
+  'eth/eth_getBlockByNumber_complete': TOTAL_DIFFICULTY,
+  'eth/eth_getBlockByNumber_hashes': TOTAL_DIFFICULTY,
   'eth/eth_getCode_blockHashNotExist': NO_BLOCK,
   'eth/eth_getCode_illegalRangeGreaterThan': NO_BLOCK,
   'eth/eth_getNewFilter_addressOnly': FILTER_ID,
@@ -82,6 +93,9 @@ export const BESU_CHANGES: Readonly<Record<string, Change>> = {
   'eth/eth_getProof_blockHash': PROOF_KEY,
   'eth/eth_getProof_blockHashObject': PROOF_KEY,
   'eth/eth_getProof_blockHashObjectCanonical': PROOF_KEY,
+  'eth/eth_getProof_blockHashObjectCanonicalFalse': PROOF_KEY,
+  'eth/eth_getProof_blockNumber': PROOF_KEY,
+  'eth/eth_getProof_blockNumberObject': PROOF_KEY,
   'eth/eth_getProof_illegalRangeGreaterThan': NO_BLOCK,
   'eth/eth_getProof_latest': PROOF_KEY,
   'eth/eth_getProof_pending': PROOF_KEY,
@@ -96,10 +110,8 @@ export const BESU_CHANGES: Readonly<Record<string, Change>> = {
   },
   'eth/eth_sendRawTransaction_contractCreation': UNFUNDED,
   'eth/eth_sendRawTransaction_invalidByteValueHex': UNDECODABLE,
-  'eth/eth_sendRawTransaction_invalidNonceTooLow': {
-    reason: 'go-ethereum has -32000 for what Besu has codes of its own',
-    outcome: errorOf(-32_000),
-  },
+  'eth/eth_sendRawTransaction_emptyVersionedHashes': OWN_CODE,
+  'eth/eth_sendRawTransaction_invalidNonceTooLow': OWN_CODE,
   'eth/eth_sendRawTransaction_invalidRawTransaction': UNDECODABLE,
   'eth/eth_sendRawTransaction_messageCall': UNFUNDED,
   'eth/eth_sendRawTransaction_transferEther': UNFUNDED,

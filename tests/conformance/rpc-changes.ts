@@ -19,7 +19,7 @@ const TELLS_TIME: Change = {
   reason: 'transactions and logs have told the time of their block since 2025',
   fields: ['blockTimestamp'],
 }
-const TOTAL_DIFFICULTY: Change = {
+export const TOTAL_DIFFICULTY: Change = {
   reason: 'blocks have lost totalDifficulty in 2024, and transactions tell the time of their block',
   fields: ['totalDifficulty', 'blockTimestamp'],
 }
@@ -41,6 +41,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   },
   'london-genesis/eth_getBlockByHash/get-block-by-hash': TOTAL_DIFFICULTY,
   'london-genesis/eth_getBlockByNumber/get-block-n': TOTAL_DIFFICULTY,
+  'london-genesis/eth_getBlockByNumber/get-genesis': TOTAL_DIFFICULTY,
   'london-genesis/eth_getProof/get-account-proof-with-storage': {
     reason: 'a key that is a number comes back without leading zeros today, as in `main`',
     fields: ['key'],
@@ -82,5 +83,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   'cancun-genesis/eth_getTransactionByHash/get-legacy-create': TELLS_TIME,
   'cancun-genesis/eth_getTransactionByHash/get-legacy-input': TELLS_TIME,
   'cancun-genesis/eth_getTransactionByHash/get-legacy-tx': TELLS_TIME,
+  'cancun-genesis/eth_getTransactionReceipt/get-access-list': TELLS_TIME,
+  'cancun-genesis/eth_getTransactionReceipt/get-blob-tx': TELLS_TIME,
   'cancun-genesis/eth_getTransactionReceipt/get-dynamic-fee': TELLS_TIME,
 }
