@@ -7,6 +7,7 @@
 
 import { type Address, type Hash, isAtLeast, ZERO_HASH } from '@vellum/evm'
 import { type Block, keccakHeaderHash, type Withdrawal } from './block.ts'
+import { nextGasLimit } from './build.ts'
 import type { SealedHeader } from './chain.ts'
 import { isRefusal, LedgerError } from './error.ts'
 import { beginBlock } from './execute-block.ts'
@@ -14,7 +15,10 @@ import { executedHeader } from './executed-header.ts'
 import type { SimulatorPorts } from './simulation.ts'
 import { precompilesFor } from './simulation.ts'
 import type { SignedTransaction } from './transaction.ts'
-import { expectedBaseFee, expectedExcessBlobGas } from './validate.ts'
+import { expectedBaseFee, expectedExcessBlobGas, gasLimitBefore } from './validate.ts'
+
+/** EIP-7935: what block authors vote for unless told otherwise. */
+const GAS_LIMIT_TARGET = 60_000_000n
 
 export interface PayloadQuery {
   /** The block to build on. */
@@ -64,7 +68,7 @@ export function buildPayload(query: PayloadQuery, ports: SimulatorPorts): Payloa
     coinbase: query.feeRecipient,
     number,
     timestamp: query.timestamp,
-    gasLimit: parent.header.gasLimit,
+    gasLimit: nextGasLimit(gasLimitBefore(parent.header, rules), GAS_LIMIT_TARGET),
     difficulty: 0n,
     mixHash: query.prevRandao,
     baseFeePerGas: expectedBaseFee(parent.header, rules),
