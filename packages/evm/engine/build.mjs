@@ -14,6 +14,7 @@ const packages = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Name to source, below the packages, and to initial and maximum memory in pages of 64 KiB. */
 export const MODULES = {
   hash: { entry: 'evm/engine/hash.ts', initial: 1, maximum: 1 },
+  blake2b: { entry: 'evm/engine/blake2b.ts', initial: 1, maximum: 1 },
   engine: { entry: 'evm/engine/engine.ts', initial: 1056, maximum: 16384 },
   trie: { entry: 'ledger/engine/trie.ts', initial: 8, maximum: 16384 },
 }
