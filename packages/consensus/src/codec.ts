@@ -12,25 +12,16 @@
  * it was. Spec: qbft.md §8–10.
  */
 
-import {
-  type Address,
-  bytesToHex,
-  hexToBytes,
-  keccak256,
-  keccak256OfInput,
-  keccakInput,
-} from '@vellum/evm'
+import { type Address, bytesToHex, keccak256, keccak256OfInput, keccakInput } from '@vellum/evm'
 import {
   createRlpWriter,
   decodeRlp,
-  encodeRlp,
   encodeRlpList,
   plainBytes,
   type RlpItem,
   rlpFixed,
   rlpList,
   rlpNumber,
-  rlpScalar,
   splitRlpList,
   writeRlpHead,
 } from '@vellum/ledger'
@@ -49,7 +40,7 @@ import {
   type RoundChangePayload,
   type Signed,
 } from './message.ts'
-import { decodeProposedBlock, encodeProposedBlock } from './proposed-block.ts'
+import { decodeProposedBlock, writeProposedBlock } from './proposed-block.ts'
 import { CONSENSUS_LIMITS } from './types.ts'
 import { locateVote, type VoteFrame } from './vote-frame.ts'
 
@@ -69,21 +60,38 @@ export interface MessageOutline {
 const SIGNATURE_SIZE = 65
 /** Up to here a plain loop copies faster than `set`. */
 const LOOP_BYTES_MAX = 128
-const EMPTY_LIST = Uint8Array.of(0xc0)
 const KINDS: ReadonlyMap<number, MessageKind> = new Map(
   Object.entries(MESSAGE_CODE).map(([kind, code]) => [code, kind as MessageKind]),
 )
 
-// Votes are written in one go, back to front.
+// Messages are written in one go, back to front.
 const writer = createRlpWriter()
 
 export function encodeMessage(message: Message): Uint8Array {
-  if (message.kind === 'prepare' || message.kind === 'commit') return encodeVote(message)
-  const body = encodeBody(message)
-  const frame = new Uint8Array(1 + body.length)
-  frame[0] = MESSAGE_CODE[message.kind]
-  frame.set(body, 1)
-  return frame
+  begin()
+  switch (message.kind) {
+    case 'prepare':
+    case 'commit':
+      writeSigned(message, writeVote)
+      break
+    case 'proposal':
+      writeList(message.prepares, writeVote)
+      writeList(message.roundChanges, writeRoundChange)
+      writer.closeList(0)
+      writeSigned(message, writeProposal)
+      writer.closeList(0)
+      break
+    case 'roundChange':
+      writeList(message.prepares, writeVote)
+      if (message.accessList !== undefined) writeEncoded(message.accessList)
+      if (message.block === undefined) writer.closeList(writer.size())
+      else writeProposedBlock(writer, message.block)
+      writeSigned(message, writeRoundChange)
+      writer.closeList(0)
+      break
+  }
+  writer.byte(MESSAGE_CODE[message.kind])
+  return writer.take()
 }
 
 /**
@@ -160,8 +168,8 @@ function hashOfPayload(kind: MessageKind, bytes: Uint8Array, from: number, to: n
 
 /** What the author of a vote has signed the hash of: RLP([code, payload]). */
 export function signedContent(vote: Prepare | Commit): Uint8Array {
-  const payload = vote.kind === 'prepare' ? encodePrepare(vote.payload) : encodeCommit(vote.payload)
-  return contentOf(vote.kind, payload)
+  writeContent(vote.kind, vote.payload, writeVote)
+  return writer.take()
 }
 
 function contentOf(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
@@ -169,11 +177,11 @@ function contentOf(kind: MessageKind, encodedPayload: Uint8Array): Uint8Array {
 }
 
 export function signPrepare(payload: PreparePayload, author: Address, sign: SignHash): Prepare {
-  return { kind: 'prepare', ...signed('prepare', payload, encodePrepare, author, sign) }
+  return { kind: 'prepare', ...signed('prepare', payload, writeVote, author, sign) }
 }
 
 export function signCommit(payload: CommitPayload, author: Address, sign: SignHash): Commit {
-  return { kind: 'commit', ...signed('commit', payload, encodeCommit, author, sign) }
+  return { kind: 'commit', ...signed('commit', payload, writeVote, author, sign) }
 }
 
 export function signRoundChange(
@@ -181,7 +189,7 @@ export function signRoundChange(
   author: Address,
   sign: SignHash,
 ): Signed<RoundChangePayload> {
-  return signed('roundChange', payload, encodeRoundChange, author, sign)
+  return signed('roundChange', payload, writeRoundChange, author, sign)
 }
 
 export function signProposal(
@@ -189,81 +197,88 @@ export function signProposal(
   author: Address,
   sign: SignHash,
 ): Signed<ProposalPayload> {
-  return signed('proposal', payload, encodeProposal, author, sign)
+  return signed('proposal', payload, writeProposal, author, sign)
 }
 
 function signed<Payload>(
   kind: MessageKind,
   payload: Payload,
-  encode: (payload: Payload) => Uint8Array,
+  write: (payload: Payload) => void,
   author: Address,
   sign: SignHash,
 ): Signed<Payload> {
-  return { payload, author, signature: sign(messageHash(kind, encode(payload))) }
+  writeContent(kind, payload, write)
+  return { payload, author, signature: sign(writer.hash()) }
 }
 
-function encodeVote(vote: Prepare | Commit): Uint8Array {
-  writer.string(vote.signature)
-  const end = writer.size()
-  if (vote.kind === 'commit') writer.string(vote.payload.seal)
-  writer.hex(vote.payload.digest)
-  writer.integer(vote.payload.round)
-  writer.integer(vote.payload.height)
-  writer.closeList(end)
+/** Nothing is left in the writer unless a block was one that cannot be written. */
+function begin(): void {
+  writer.clear()
+}
+
+/** What is signed: RLP([code, payload]). */
+function writeContent<Payload>(
+  kind: MessageKind,
+  payload: Payload,
+  write: (payload: Payload) => void,
+): void {
+  begin()
+  write(payload)
+  writer.byte(MESSAGE_CODE[kind])
   writer.closeList(0)
-  writer.byte(MESSAGE_CODE[vote.kind])
-  return writer.take()
 }
 
-function encodeBody(message: Proposal | RoundChange): Uint8Array {
-  switch (message.kind) {
-    case 'proposal':
-      return encodeRlpList([
-        encodeSigned(message, encodeProposal),
-        encodeRlpList([
-          encodeRlpList(message.roundChanges.map((each) => encodeSigned(each, encodeRoundChange))),
-          encodeRlpList(message.prepares.map((each) => encodeSigned(each, encodePrepare))),
-        ]),
-      ])
-    case 'roundChange': {
-      const { block, accessList, prepares } = message
-      return encodeRlpList([
-        encodeSigned(message, encodeRoundChange),
-        block === undefined ? EMPTY_LIST : encodeProposedBlock(block),
-        ...(accessList === undefined ? [] : [accessList]),
-        encodeRlpList(prepares.map((each) => encodeSigned(each, encodePrepare))),
-      ])
-    }
-  }
-}
-
-function encodeSigned<Payload>(
+function writeSigned<Payload>(
   { payload, signature }: Signed<Payload>,
-  encode: (payload: Payload) => Uint8Array,
-): Uint8Array {
-  return encodeRlpList([encode(payload), encodeRlp(signature)])
+  write: (payload: Payload) => void,
+): void {
+  const end = writer.size()
+  writer.string(signature)
+  write(payload)
+  writer.closeList(end)
 }
 
-function encodePrepare({ height, round, digest }: PreparePayload): Uint8Array {
-  return encodeRlp([rlpScalar(height), rlpScalar(round), hexToBytes(digest)])
+function writeList<Payload>(
+  list: readonly Signed<Payload>[],
+  write: (payload: Payload) => void,
+): void {
+  const end = writer.size()
+  for (let i = list.length - 1; i >= 0; i--) writeSigned(list[i]!, write)
+  writer.closeList(end)
 }
 
-function encodeCommit({ height, round, digest, seal }: CommitPayload): Uint8Array {
-  return encodeRlp([rlpScalar(height), rlpScalar(round), hexToBytes(digest), seal])
+function writeVote(payload: PreparePayload | CommitPayload): void {
+  const end = writer.size()
+  if ('seal' in payload) writer.string(payload.seal)
+  writer.hex(payload.digest)
+  writer.integer(payload.round)
+  writer.integer(payload.height)
+  writer.closeList(end)
 }
 
-function encodeRoundChange({ height, round, prepared }: RoundChangePayload): Uint8Array {
-  const claim = prepared ? [rlpScalar(prepared.round), hexToBytes(prepared.digest)] : []
-  return encodeRlp([rlpScalar(height), rlpScalar(round), claim])
+function writeRoundChange({ height, round, prepared }: RoundChangePayload): void {
+  const end = writer.size()
+  if (prepared !== undefined) {
+    writer.hex(prepared.digest)
+    writer.integer(prepared.round)
+  }
+  writer.closeList(end)
+  writer.integer(round)
+  writer.integer(height)
+  writer.closeList(end)
 }
 
-function encodeProposal({ height, round, block, accessList }: ProposalPayload): Uint8Array {
-  return encodeRlpList([
-    encodeRlp(rlpScalar(height)),
-    encodeRlp(rlpScalar(round)),
-    encodeProposedBlock(block),
-    ...(accessList === undefined ? [] : [accessList]),
-  ])
+function writeProposal({ height, round, block, accessList }: ProposalPayload): void {
+  const end = writer.size()
+  if (accessList !== undefined) writeEncoded(accessList)
+  writeProposedBlock(writer, block)
+  writer.integer(round)
+  writer.integer(height)
+  writer.closeList(end)
+}
+
+function writeEncoded(item: Uint8Array): void {
+  writer.part(item, 0, item.length)
 }
 
 function openFrame(frame: Uint8Array): { kind: MessageKind; body: Uint8Array } {

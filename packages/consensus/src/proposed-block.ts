@@ -2,16 +2,19 @@
 
 import { keccak256Hex } from '@vellum/evm'
 import {
+  createRlpWriter,
   decodeExtraData,
   decodeHeader,
   encodeExtraData,
-  encodeHeader,
   encodeRlpList,
   type Header,
   isRefusal,
   keccakHeaderHash,
+  type RlpWriter,
   resealed,
+  rlpListPositions,
   splitRlpList,
+  writeHeader,
 } from '@vellum/ledger'
 import { ConsensusError } from './error.ts'
 import type { ProposedBlock } from './message.ts'
@@ -46,8 +49,19 @@ export function withSeals(header: Header, seals: readonly Uint8Array[]): Header 
 }
 
 /** RLP of the whole block. */
-export function encodeProposedBlock({ header, body }: ProposedBlock): Uint8Array {
-  return encodeRlpList([encodeHeader(header), ...splitRlpList(body)])
+export function encodeProposedBlock(block: ProposedBlock): Uint8Array {
+  const writer = createRlpWriter()
+  writeProposedBlock(writer, block)
+  return writer.take()
+}
+
+/** Writes the same. */
+export function writeProposedBlock(writer: RlpWriter, { header, body }: ProposedBlock): void {
+  const end = writer.size()
+  const [first] = rlpListPositions(body)
+  writer.part(body, first!, body.length)
+  writeHeader(writer, header)
+  writer.closeList(end)
 }
 
 /**

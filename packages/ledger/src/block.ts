@@ -28,7 +28,7 @@ import {
   splitRlpList,
   writeRlpBytes,
 } from './rlp.ts'
-import { createRlpWriter } from './rlp-writer.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 import {
   decodeBlockTransaction,
   decodeTransaction,
@@ -99,19 +99,42 @@ export const EMPTY_OMMERS_HASH: Hash = keccak256Hex(Uint8Array.of(0xc0))
 const HEADER_ITEMS_MIN = 15
 const HEADER_ITEMS_MAX = 21
 
+// Headers are encoded some ten times a block, for their hashes, seals and records.
+const headerWriter = createRlpWriter()
+
 /**
  * RLP of a header.
  * @throws LedgerError LEDGER_HEADER_INVALID if a field of the tail stands after an absent one
  */
 export function encodeHeader(header: Header): Uint8Array {
-  writeHeader(header, header.extraData)
-  return writer.take()
+  writeHeader(headerWriter, header)
+  return headerWriter.take()
 }
 
-// Headers are encoded some ten times a block, for their hashes, seals and records.
-const writer = createRlpWriter()
+/** Bytes of a header's RLP. @throws as `encodeHeader` */
+export function headerSize(header: Header): number {
+  writeHeader(headerWriter, header)
+  const size = headerWriter.size()
+  headerWriter.clear()
+  return size
+}
 
-function writeHeader(header: Header, extraData: Uint8Array): void {
+/** keccak256 of the header's RLP: its hash on a chain without QBFT seals. */
+export function keccakHeaderHash(header: Header): Hash {
+  writeHeader(headerWriter, header)
+  return bytesToHex(headerWriter.hash())
+}
+
+/**
+ * Writes the RLP of a header.
+ * @param writeExtraData writes the string that is its extra data: names and seals are made without the seals
+ * @throws as `encodeHeader`, with nothing written; and what `writeExtraData` throws
+ */
+export function writeHeader(
+  writer: RlpWriter,
+  header: Header,
+  writeExtraData: (writer: RlpWriter, header: Header) => void = writeOwnExtraData,
+): void {
   const tail = [
     header.baseFeePerGas,
     header.withdrawalsRoot,
@@ -133,7 +156,7 @@ function writeHeader(header: Header, extraData: Uint8Array): void {
   }
   writer.string(header.nonce)
   writer.hex(header.mixHash)
-  writer.string(extraData)
+  writeExtraData(writer, header)
   writer.integer(header.timestamp)
   writer.integer(header.gasUsed)
   writer.integer(header.gasLimit)
@@ -149,23 +172,8 @@ function writeHeader(header: Header, extraData: Uint8Array): void {
   writer.closeList(end)
 }
 
-/** Bytes of a header's RLP. @throws as `encodeHeader` */
-export function headerSize(header: Header): number {
-  writeHeader(header, header.extraData)
-  const size = writer.size()
-  writer.clear()
-  return size
-}
-
-/** keccak256 of the header's RLP with other extra data, as names and seals are made of it: 32 bytes. */
-export function headerHashWith(header: Header, extraData: Uint8Array): Uint8Array {
-  writeHeader(header, extraData)
-  return writer.hash()
-}
-
-/** keccak256 of the header's RLP: its hash on a chain without QBFT seals. */
-export function keccakHeaderHash(header: Header): Hash {
-  return bytesToHex(headerHashWith(header, header.extraData))
+function writeOwnExtraData(writer: RlpWriter, { extraData }: Header): void {
+  writer.string(extraData)
 }
 
 /**

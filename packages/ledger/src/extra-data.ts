@@ -10,7 +10,7 @@
 import { type Address, hexAt, hexToBytes, NO_BYTES } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import { encodeRlp, plainBytes, rlpHeadSize, rlpListPositions } from './rlp.ts'
-import { createRlpWriter } from './rlp-writer.ts'
+import { createRlpWriter, type RlpWriter } from './rlp-writer.ts'
 
 export interface ExtraData {
   /** At most 32 bytes of no meaning; in blocks of our chains exactly so many. */
@@ -54,17 +54,27 @@ export function resealed(
   seals: readonly Uint8Array[],
   round?: number,
 ): Uint8Array {
-  const [start, , , roundAt, sealsAt] = positionsOf(bytes)
-  for (let i = seals.length - 1; i >= 0; i--) writer.string(seals[i]!)
-  writer.closeList(0)
-  if (round !== undefined) writer.integer(round)
-  writer.part(bytes, start, round === undefined ? sealsAt : roundAt)
-  writer.closeList(0)
+  writeResealed(writer, bytes, seals, round)
   return writer.take()
 }
 
-// For each hash of a header and each seal.
 const writer = createRlpWriter()
+
+/** Writes the same. @throws as `resealed`, with nothing written */
+export function writeResealed(
+  to: RlpWriter,
+  bytes: Uint8Array,
+  seals: readonly Uint8Array[],
+  round?: number,
+): void {
+  const [start, , , roundAt, sealsAt] = positionsOf(bytes)
+  const end = to.size()
+  for (let i = seals.length - 1; i >= 0; i--) to.string(seals[i]!)
+  to.closeList(end)
+  if (round !== undefined) to.integer(round)
+  to.part(bytes, start, round === undefined ? sealsAt : roundAt)
+  to.closeList(end)
+}
 
 const ADD = Uint8Array.of(0xff)
 

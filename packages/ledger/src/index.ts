@@ -16,6 +16,7 @@ export {
   transactionsRoot,
   type Withdrawal,
   withdrawalsRoot,
+  writeHeader,
 } from './block.ts'
 export { type BuildRequest, type BuiltBlock, buildBlock, nextGasLimit } from './build.ts'
 export { buildPayload, type Payload, type PayloadQuery } from './build-payload.ts'
@@ -162,8 +163,11 @@ export {
   rlpBigInt,
   rlpBytes,
   rlpFixed,
+  rlpFixedStart,
   rlpList,
+  rlpListPositions,
   rlpNumber,
+  rlpNumberAt,
   rlpScalar,
   splitRlpList,
   splitRlpSequence,

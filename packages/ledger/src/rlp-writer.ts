@@ -23,6 +23,8 @@ export interface RlpWriter {
   integer(value: bigint | number): void
   /** Makes a list of all that was written since its end. */
   closeList(end: number): void
+  /** Makes a string of all that was written since its end. */
+  closeString(end: number): void
   /** A copy of everything that was written; the writer is empty again. */
   take(): Uint8Array
   /** keccak256 of everything that was written: 32 new bytes; the writer is empty again. */
@@ -64,7 +66,7 @@ export function createRlpWriter(): RlpWriter {
     buffer[at] = value
   }
 
-  function closeString(payload: number): void {
+  function finishString(payload: number): void {
     if (payload !== 1 || buffer[at]! >= 0x80) head(0x80, payload)
   }
 
@@ -76,7 +78,7 @@ export function createRlpWriter(): RlpWriter {
       buffer[at] = rest
       bytes += 1
     }
-    closeString(bytes)
+    finishString(bytes)
   }
 
   function large(value: bigint): void {
@@ -93,7 +95,7 @@ export function createRlpWriter(): RlpWriter {
         bytes += 1
       }
     }
-    closeString(bytes)
+    finishString(bytes)
   }
 
   function clear(): void {
@@ -113,7 +115,7 @@ export function createRlpWriter(): RlpWriter {
       reserve(bytes.length)
       at -= bytes.length
       buffer.set(bytes, at)
-      closeString(bytes.length)
+      finishString(bytes.length)
     },
     hex: (text) => {
       const bytes = (text.length >> 1) - 1
@@ -128,6 +130,7 @@ export function createRlpWriter(): RlpWriter {
       else large(value)
     },
     closeList: (end) => head(0xc0, buffer.length - at - end),
+    closeString: (end) => finishString(buffer.length - at - end),
     take: () => {
       const written = buffer.slice(at)
       clear()

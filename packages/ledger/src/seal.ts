@@ -7,8 +7,9 @@
  */
 
 import { type Address, bytesToHex, type Hash } from '@vellum/evm'
-import { type Header, headerHashWith, keccakHeaderHash } from './block.ts'
-import { resealed } from './extra-data.ts'
+import { type Header, keccakHeaderHash, writeHeader } from './block.ts'
+import { writeResealed } from './extra-data.ts'
+import { createRlpWriter } from './rlp-writer.ts'
 
 export type Verdict<Reason extends string = string> =
   | { readonly ok: true }
@@ -42,12 +43,26 @@ export const QBFT_MIX_HASH: Hash =
 /** On-chain hash of a QBFT header: round 0 and no seals, so that all validators agree on it. */
 export function qbftHash(header: Header): Hash {
   if (header.number === 0) return keccakHeaderHash(header)
-  return bytesToHex(headerHashWith(header, resealed(header.extraData, [], 0)))
+  return bytesToHex(hashUnsealed(header, 0))
 }
 
 /** What a commit seal signs: the round is kept, the seals are not. */
 export function commitHash(header: Header): Uint8Array {
-  return headerHashWith(header, resealed(header.extraData, []))
+  return hashUnsealed(header, undefined)
+}
+
+const writer = createRlpWriter()
+
+/** @param round in place of the header's own */
+function hashUnsealed(header: Header, round: number | undefined): Uint8Array {
+  // What is no extra data of QBFT shows when a part of the header is written already.
+  writer.clear()
+  writeHeader(writer, header, (to, { extraData }) => {
+    const end = to.size()
+    writeResealed(to, extraData, [], round)
+    to.closeString(end)
+  })
+  return writer.hash()
 }
 
 /** A chain sealed by nobody we know: imported, hash of the plain header, no seal checked. */

@@ -1,4 +1,4 @@
-import { bytesToHex } from '@vellum/evm'
+import { bytesToHex, keccak256 } from '@vellum/evm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeRlp, type RlpItem, rlpScalar } from '../src/rlp.ts'
@@ -71,4 +71,30 @@ test('forgets a large item: its buffer does not stay', () => {
   writer.integer(1)
   expect(writer.size()).toBe(1)
   expect(writer.take()).toEqual(Uint8Array.of(1))
+})
+
+test('takes over what is encoded already, makes a string of what was written, and hashes it all', () => {
+  const writer = createRlpWriter()
+  const property = fc.property(tree, fc.uint8Array({ maxLength: 80 }), (item, before) => {
+    const encoded = encodeRlp(item)
+    const write = (): void => {
+      writer.part(
+        Uint8Array.of(...before, ...encoded),
+        before.length,
+        before.length + encoded.length,
+      )
+      writer.closeString(0)
+      writer.string(before)
+      writer.closeList(0)
+    }
+    const whole = encodeRlp([before, encoded])
+    write()
+    expect(writer.take()).toEqual(whole)
+    write()
+    expect(writer.hash()).toEqual(keccak256(whole))
+    write()
+    writer.clear()
+    expect([writer.size(), writer.take()]).toEqual([0, new Uint8Array(0)])
+  })
+  fc.assert(property, { seed: 13, numRuns: 300 })
 })
