@@ -28,7 +28,7 @@ export interface SyncState {
 }
 
 export interface SyncPeer {
-  /** The head that it told last. */
+  /** The head that it told last; where that is not above ours, perhaps one before it. */
   readonly height: number
   /** The turn in which it failed last; -1: not since it answered. */
   readonly failedAt: number
@@ -91,10 +91,11 @@ export function stepSync(state: SyncState, event: SyncEvent, takesPart: boolean)
 function applied(state: SyncState, event: SyncEvent): SyncState {
   switch (event.type) {
     case 'peerHead': {
-      const failedAt = state.peers.get(event.peer)?.failedAt ?? -1
-      if (!state.peers.has(event.peer) && state.peers.size >= CONSENSUS_LIMITS.syncPeersMax) {
-        return state
-      }
+      const known = state.peers.get(event.peer)
+      if (known === undefined && state.peers.size >= CONSENSUS_LIMITS.syncPeersMax) return state
+      // Heads up to ours all say the same: that there is nothing to ask for.
+      if (known !== undefined && Math.max(known.height, event.height) <= state.height) return state
+      const failedAt = known?.failedAt ?? -1
       const peers = new Map(state.peers).set(event.peer, { height: event.height, failedAt })
       return { ...state, peers }
     }
@@ -142,7 +143,8 @@ function failed(state: SyncState, peer: Address): SyncState {
 function next(state: SyncState, hasWaited: boolean, takesPart: boolean): SyncTransition {
   const target = highest(state)
   if (target <= state.height) {
-    return { state: { ...state, startedAt: undefined }, effects: [] }
+    const isDone = state.startedAt === undefined
+    return { state: isDone ? state : { ...state, startedAt: undefined }, effects: [] }
   }
   const behind = { ...state, startedAt: state.startedAt ?? state.height }
   if (state.asked !== undefined || state.isWaiting) return { state: behind, effects: [] }

@@ -49,6 +49,26 @@ describe('catching up', () => {
     expect(state).toMatchObject({ asked: undefined, startedAt: undefined })
   })
 
+  test('is left as it was by heads that are not above ours', () => {
+    const { state } = run(initialSyncState(7), [{ type: 'peerHead', peer: A, height: 5 }])
+    const told = run(state, [
+      { type: 'peerHead', peer: A, height: 7 },
+      { type: 'peerHead', peer: A, height: 6 },
+    ])
+    expect(told).toEqual({ state, effects: [] })
+    expect(run(told.state, [{ type: 'peerHead', peer: A, height: 8 }]).effects).toEqual([ask(A, 7)])
+  })
+
+  test('forgets that a peer was ahead when it tells a head up to ours', () => {
+    const { state, effects } = run(initialSyncState(7), [
+      { type: 'peerHead', peer: A, height: 9 },
+      { type: 'peerHead', peer: A, height: 6 },
+      { type: 'failed', peer: A },
+    ])
+    expect(effects).toEqual([ask(A, 7)])
+    expect(state).toMatchObject({ asked: undefined, startedAt: undefined })
+  })
+
   test('asks for what follows while the last answer is being imported', () => {
     const { effects, state } = run(initialSyncState(0), [
       { type: 'peerHead', peer: A, height: 1_000 },
