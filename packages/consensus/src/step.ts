@@ -51,9 +51,9 @@ export function step(state: State, event: Event, env: Env): Transition {
 
 /** To write something down before it is due is always safe, and one write costs less than three. */
 function recordsFirst(effects: readonly Effect[]): readonly Effect[] {
-  const records = effects.filter(({ type }) => type === 'persist')
-  if (records.length === 0) return effects
-  return [...records, ...effects.filter(({ type }) => type !== 'persist')]
+  const isRecord = ({ type }: Effect): boolean => type === 'persist'
+  if (!effects.some(isRecord)) return effects
+  return [...effects.filter(isRecord), ...effects.filter((effect) => !isRecord(effect))]
 }
 
 function dispatch(turn: Turn, event: Event): void {

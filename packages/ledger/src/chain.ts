@@ -11,6 +11,7 @@
 import {
   type Address,
   bytesToHex,
+  equalBytes,
   type Fork,
   type Hash,
   hexToBytes,
@@ -271,7 +272,7 @@ async function createChain(
     const { contract } = statusPlace
     const vanity = head.header.number === 0 ? undefined : vanityOf(head.header)
     const isHeads = (root: Uint8Array): boolean =>
-      isSameRoot(statusCommitment(genesis.chainId, contract, root), vanity!)
+      equalBytes(statusCommitment(genesis.chainId, contract, root), vanity!)
     const known = vanity === undefined ? undefined : isHeads
     status = await openStatusTree(store, statusPlace, state.head(), known)
   }
@@ -485,7 +486,7 @@ async function createChain(
         return { ok: false, reason: 'state root differs from execution' }
       }
       const status = statusOf(outcome)
-      if (status && !isSameRoot(vanityOf(header), commitmentWith(status))) {
+      if (status && !equalBytes(vanityOf(header), commitmentWith(status))) {
         return { ok: false, reason: 'status root differs from execution' }
       }
       const hash = scheme.hash(header)
@@ -688,10 +689,6 @@ function vanityOf(header: Header): Uint8Array {
   return decodeExtraData(header.extraData).vanity
 }
 
-function isSameRoot(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
-
 function isHeight(number: number, head: number): boolean {
   return Number.isInteger(number) && number >= 0 && number <= head
 }
@@ -701,7 +698,7 @@ function compareOutcome(header: Header, outcome: BlockOutcome): string | undefin
   if (header.gasUsed !== outcome.gasUsed) return 'gas used'
   if ((header.blobGasUsed ?? 0n) !== outcome.blobGasUsed) return 'blob gas used'
   if (header.requestsHash !== outcome.requestsHash) return 'requests hash'
-  if (header.logsBloom.some((byte, i) => byte !== outcome.logsBloom[i])) return 'logs bloom'
+  if (!equalBytes(header.logsBloom, outcome.logsBloom)) return 'logs bloom'
   if (header.receiptsRoot !== rootOfList(outcome.encodedReceipts)) return 'receipts root'
   return undefined
 }

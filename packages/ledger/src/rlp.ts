@@ -44,8 +44,11 @@ export function encodeRlpList(encodedItems: readonly Uint8Array[]): Uint8Array {
 export function rlpScalar(value: bigint | number): Uint8Array {
   if (typeof value === 'bigint') return bigIntToMinimalBytes(value)
   if (value === 0) return NO_BYTES
-  if (value < 0x100) return Uint8Array.of(value)
-  return bigIntToMinimalBytes(BigInt(value))
+  const bytes = new Uint8Array(lengthOfLength(value))
+  for (let i = bytes.length - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) {
+    bytes[i] = rest
+  }
+  return bytes
 }
 
 /** Bytes taken by the head of a string or list of `size` bytes (not of a one-byte string). */

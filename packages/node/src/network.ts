@@ -146,12 +146,13 @@ export function createNetwork(ports: NetworkPorts): Network {
     return { height: header.number, hash, nowMs: clock.now(), clientVersion, abstains }
   }
 
-  async function look(peer: PeerAddress): Promise<void> {
+  /** @param question our own status, encoded */
+  async function look(peer: PeerAddress, question: Uint8Array): Promise<void> {
     const askedAt = clock.elapsed()
     const askedTime = clock.now()
     let bytes: Uint8Array
     try {
-      bytes = await transport.ask(peer, 'status', encodeStatus(ourStatus()))
+      bytes = await transport.ask(peer, 'status', question)
     } catch {
       // It has gone, or is too busy: its connection says which.
       return
@@ -177,7 +178,8 @@ export function createNetwork(ports: NetworkPorts): Network {
 
   function lookAtAll(): void {
     asking = timers.after(STATUS_MS, lookAtAll)
-    for (const peer of transport.peers()) void look(peer).catch(ports.onFailure)
+    const question = encodeStatus(ourStatus())
+    for (const peer of transport.peers()) void look(peer, question).catch(ports.onFailure)
   }
 
   /**
@@ -211,7 +213,7 @@ export function createNetwork(ports: NetworkPorts): Network {
           log.info('peer connected', { peer })
           runner.peerUp(peer)
           spread.greet(peer)
-          void look(peer).catch(ports.onFailure)
+          void look(peer, encodeStatus(ourStatus())).catch(ports.onFailure)
         },
         onPeerDown: (peer) => {
           log.info('peer disconnected', { peer })

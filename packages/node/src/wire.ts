@@ -4,7 +4,7 @@
  * Spec: docs/protocol/network.md.
  */
 
-import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import { bytesToHex, type Hash, hexAt, hexToBytes } from '@vellum/evm'
 import {
   decodeRlp,
   encodeRlp,
@@ -13,8 +13,11 @@ import {
   LIMITS,
   rlpBytes,
   rlpFixed,
+  rlpFixedStart,
   rlpList,
+  rlpListPositions,
   rlpNumber,
+  rlpNumberAt,
   rlpScalar,
   splitRlpList,
 } from '@vellum/ledger'
@@ -42,6 +45,8 @@ export interface BlocksQuestion {
 }
 
 const VERSION_BYTES_MAX = 128
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 /** Transactions in one message. */
 const TRANSACTIONS_MAX = 4_096
 
@@ -51,12 +56,18 @@ export function encodeHeadNews({ height, hash }: HeadNews): Uint8Array {
 
 /** @throws LedgerError LEDGER_RLP_INVALID; so do all decoders here */
 export function decodeHeadNews(bytes: Uint8Array): HeadNews {
-  const [height, hash] = itemsOf(bytes, 2)
-  return { height: rlpNumber(height, 'height'), hash: bytesToHex(rlpFixed(hash, 32, 'hash')) }
+  // By positions: every peer says this after every block.
+  const at = rlpListPositions(bytes)
+  if (at.length !== 3) throw notOf(2)
+  const [height, hash, end] = at as [number, number, number]
+  return {
+    height: rlpNumberAt(bytes, height, hash, 'height'),
+    hash: hexAt(bytes, rlpFixedStart(bytes, hash, end, 32, 'hash'), 32),
+  }
 }
 
 export function encodeStatus(status: PeerStatus): Uint8Array {
-  const version = new TextEncoder().encode(status.clientVersion).subarray(0, VERSION_BYTES_MAX)
+  const version = encoder.encode(status.clientVersion).subarray(0, VERSION_BYTES_MAX)
   return encodeRlp([
     rlpScalar(status.height),
     hexToBytes(status.hash),
@@ -75,7 +86,7 @@ export function decodeStatus(bytes: Uint8Array): PeerStatus {
     hash: bytesToHex(rlpFixed(hash, 32, 'hash')),
     nowMs: rlpNumber(nowMs, 'time'),
     // Anything that is not a printable character is nobody's version, and would spoil a log.
-    clientVersion: new TextDecoder().decode(versionBytes).replace(/[^\x20-\x7e]/g, '?'),
+    clientVersion: decoder.decode(versionBytes).replace(/[^\x20-\x7e]/g, '?'),
     abstains: rlpNumber(abstains, 'abstention') === 1,
   }
 }
@@ -118,8 +129,12 @@ export function decodeTransactions(bytes: Uint8Array): Uint8Array[] {
 
 function itemsOf(bytes: Uint8Array, count: number): ReturnType<typeof rlpList> {
   const items = rlpList(decodeRlp(bytes), 'message')
-  if (items.length !== count) throw invalid(`a message of ${count} items was expected`)
+  if (items.length !== count) throw notOf(count)
   return items
+}
+
+function notOf(count: number): LedgerError {
+  return invalid(`a message of ${count} items was expected`)
 }
 
 function invalid(what: string): LedgerError {
