@@ -117,6 +117,12 @@ interface Connection {
   isDialling: boolean
 }
 
+/** What a message goes over. */
+interface Route {
+  readonly pair: Connection
+  readonly way: Link
+}
+
 export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetwork {
   const members = new Map<Address, Member>()
   const links = createPairs((from, to): Link => ({ from, to, isCut: false, lanes: new Map() }))
@@ -200,10 +206,8 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
     return delayMs / 2 + ways.exponential(delayMs / 2)
   }
 
-  function deliver(message: WireMessage, program: VirtualProcess): boolean {
+  function deliver({ pair, way }: Route, message: WireMessage, program: VirtualProcess): boolean {
     const { from, to, channel, bytes } = message
-    const pair = connection(from, to)
-    const way = link(from, to)
     if (!pair.isUp || !program.isAlive) return false
     let lane = way.lanes.get(channel)
     if (lane === undefined) {
@@ -344,6 +348,15 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
         bannedUntil: new Map(),
       }
       members.set(address, member)
+      const routes = new Map<Address, Route>()
+      const routeTo = (to: Address): Route => {
+        let route = routes.get(to)
+        if (route === undefined) {
+          route = { pair: connection(address, to), way: link(address, to) }
+          routes.set(to, route)
+        }
+        return route
+      }
       return {
         start: (handlers) => {
           member.handlers = handlers
@@ -361,7 +374,8 @@ export function createVirtualNetwork(time: VirtualTime, prng: Prng): VirtualNetw
             (other) => other !== address && connection(address, other).isUp,
           ),
         send: (to, channel, bytes) =>
-          member.handlers !== undefined && deliver({ from: address, to, channel, bytes }, program),
+          member.handlers !== undefined &&
+          deliver(routeTo(to), { from: address, to, channel, bytes }, program),
         ask: (peer, question, body) => ask(address, program, peer, question, body),
         penalise: (peer, reason, weight) => penalise(member, { by: address, peer, reason, weight }),
         // Everybody in a world is a member.
