@@ -1,7 +1,7 @@
 /** A block as records on disk. */
 
 import { type Hash, hexToBytes, writeHex } from '@vellum/evm'
-import { type Block, decodeHeader, encodeHeader, type Header, headerSize } from './block.ts'
+import { type Block, decodeHeader } from './block.ts'
 import type { SealedHeader } from './chain.ts'
 import type { Write } from './key-value.ts'
 import { encodeRlp, rlpHeadSize, rlpListPositions } from './rlp.ts'
@@ -9,10 +9,10 @@ import type { SealScheme } from './seal.ts'
 import { CRC_BYTES, heightKey, KIND, keyOf, type Store, writeHeight } from './store.ts'
 import type { SignedTransaction } from './transaction.ts'
 
-/** Bytes of a block's RLP. */
-export function blockSize(header: Header, body: Uint8Array): number {
+/** Bytes of a block's RLP. @param headerBytes those of its header's */
+export function blockSize(headerBytes: number, body: Uint8Array): number {
   const items = rlpListPositions(body)
-  const size = headerSize(header) + items.at(-1)! - items[0]!
+  const size = headerBytes + items.at(-1)! - items[0]!
   return rlpHeadSize(size) + size
 }
 
@@ -23,13 +23,19 @@ export function readHeader(store: Store, number: number, scheme: SealScheme): Se
   return { header, hash: scheme.hash(header) }
 }
 
+/** RLP of a block's parts, of each receipt as EIP-2718 has it. */
+export interface EncodedBlock {
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  readonly receipts: readonly Uint8Array[]
+}
+
 /** All records of a block but those of its state. */
 export function blockWrites(
   store: Store,
   block: Block,
   hash: Hash,
-  body: Uint8Array,
-  encodedReceipts: readonly Uint8Array[],
+  encoded: EncodedBlock,
 ): Write[] {
   const { number } = block.header
   const place = new Uint8Array(6)
@@ -39,9 +45,9 @@ export function blockWrites(
     writeHex(sender, senders, 20 * index)
   }
   return [
-    store.write(heightKey(KIND.header, number), encodeHeader(block.header)),
-    store.write(heightKey(KIND.body, number), body),
-    store.write(heightKey(KIND.receipts, number), encodeRlp(encodedReceipts)),
+    store.write(heightKey(KIND.header, number), encoded.header),
+    store.write(heightKey(KIND.body, number), encoded.body),
+    store.write(heightKey(KIND.receipts, number), encodeRlp(encoded.receipts)),
     store.write(keyOf(KIND.blockHash, hexToBytes(hash)), place),
     ...transactionWrites(store, block.transactions, number),
     store.write(heightKey(KIND.senders, number), senders),

@@ -1,7 +1,7 @@
 /** Beginning a chain on an empty disk, and what is asked of one that is opened. */
 
 import type { Hash, WorldChanges } from '@vellum/evm'
-import { encodeBody } from './block.ts'
+import { encodeBody, encodeHeader } from './block.ts'
 import { blockWrites, readHeader } from './block-records.ts'
 import type { ChainOptions } from './chain.ts'
 import { LIMITS } from './config.ts'
@@ -50,7 +50,11 @@ export async function writeGenesis(store: Store, options: ChainOptions): Promise
   const withdrawals = header.withdrawalsRoot === undefined ? undefined : []
   const block = { header, transactions: [], ommers: [], withdrawals }
   await store.disk.batch([
-    ...blockWrites(store, block, hash, encodeBody(block), []),
+    ...blockWrites(store, block, hash, {
+      header: encodeHeader(block.header),
+      body: encodeBody(block),
+      receipts: [],
+    }),
     store.writeHead({
       height: header.number,
       hash,

@@ -21,7 +21,14 @@ import {
   type WorldChanges,
   ZERO_HASH,
 } from '@vellum/evm'
-import { type Block, decodeBody, encodeBody, encodeHeader, type Header } from './block.ts'
+import {
+  type Block,
+  decodeBody,
+  encodeBody,
+  encodeHeader,
+  type Header,
+  headerSize,
+} from './block.ts'
 import { blockSize, blockWrites, readHeader } from './block-records.ts'
 import { type BuildRequest, buildBlock } from './build.ts'
 import { type Cache, createCache } from './cache.ts'
@@ -467,7 +474,10 @@ async function createChain(
       const verdicts = [
         () => verifyHeader(header, head.header, rules),
         () => verifySeals(header, head.header, ancestor),
-        () => measure('roots of the body', () => verifyBody(block, blockSize(header, body), rules)),
+        () =>
+          measure('roots of the body', () =>
+            verifyBody(block, blockSize(headerSize(header), body), rules),
+          ),
         () => verifyOmmers(block, ancestry),
       ]
       for (const verify of verdicts) {
@@ -511,8 +521,10 @@ async function createChain(
     const number = block.header.number
     const count = transactionCount + block.transactions.length
     const riders = measure('index logs', logIndex.riders)
+    const header = encodeHeader(block.header)
+    const encoded = { header, body, receipts: outcome.encodedReceipts }
     const writes: Write[] = [
-      ...measure('encode', () => blockWrites(store, block, hash, body, outcome.encodedReceipts)),
+      ...measure('encode', () => blockWrites(store, block, hash, encoded)),
       ...executed.state.writes,
       store.writeHead({
         height: number,
@@ -528,7 +540,7 @@ async function createChain(
     state.commit(executed.state)
     if (executed.status) status.set(executed.status)
     if (isMergeNext(block.header.difficulty)) mergedAt = number
-    const sealed: SealedBlock = { ...block, hash, size: blockSize(block.header, body) }
+    const sealed: SealedBlock = { ...block, hash, size: blockSize(header.length, body) }
     head = { header: block.header, hash }
     transactionCount = count
     headers.set(number, head)
@@ -550,7 +562,8 @@ async function createChain(
     const named = readHeader(store, number, scheme)
     const body = encodeBody(block)
     const rules = rulesAt(number, block.header.timestamp)
-    const verdict = verifyBody(block, blockSize(block.header, body), rules)
+    const verdict = verifyBody(block, blockSize(headerSize(block.header), body), rules)
+    const header = encodeHeader(named.header)
     const encodedReceipts = receipts.map(encodeReceipt)
     if (!verdict.ok || named.hash !== scheme.hash(block.header)) throw notOfHeader('block', number)
     if (rootOfList(encodedReceipts) !== block.header.receiptsRoot) {
@@ -560,7 +573,11 @@ async function createChain(
     const count = block.transactions.length
     const { hash } = named
     await store.disk.batch([
-      ...blockWrites(store, { ...block, header: named.header }, hash, body, encodedReceipts),
+      ...blockWrites(store, { ...block, header: named.header }, hash, {
+        header,
+        body,
+        receipts: encodedReceipts,
+      }),
       ...[KIND.flush, KIND.obsolete, KIND.diff].map((kind) =>
         store.write(heightKey(kind, 0), undefined),
       ),
@@ -578,7 +595,7 @@ async function createChain(
     logIndex.restart(number)
     while (logIndex.hasWork()) await logIndex.step()
     appending = false
-    const sealed: SealedBlock = { ...block, ...named, size: blockSize(named.header, body) }
+    const sealed: SealedBlock = { ...block, ...named, size: blockSize(header.length, body) }
     for (const listener of listeners) listener({ ...named, block: sealed, receipts })
   }
 

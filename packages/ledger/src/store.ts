@@ -150,6 +150,9 @@ export interface Store {
 
 /** Behind every value. */
 export const CRC_BYTES = 4
+/** Values up to this size lie side by side in one piece of memory: a piece for each costs more than its bytes. */
+const POOLED_BYTES_MAX = 4_096
+const POOL_BYTES = 65_536
 
 const META_KEY = keyOf(KIND.meta)
 const HEAD_KEY = keyOf(KIND.head)
@@ -172,9 +175,22 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
     return value
   }
 
+  let pool = new ArrayBuffer(0)
+  let poolAt = 0
+
+  function room(size: number): Uint8Array {
+    if (size > POOLED_BYTES_MAX) return new Uint8Array(size)
+    if (poolAt + size > pool.byteLength) {
+      pool = new ArrayBuffer(POOL_BYTES)
+      poolAt = 0
+    }
+    poolAt += size
+    return new Uint8Array(pool, poolAt - size, size)
+  }
+
   function write(key: Uint8Array, value: Uint8Array | undefined): Write {
     if (value === undefined) return { key, value }
-    const stored = new Uint8Array(value.length + CRC_BYTES)
+    const stored = room(value.length + CRC_BYTES)
     stored.set(value)
     return writeInPlace(key, stored)
   }
