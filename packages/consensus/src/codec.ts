@@ -12,7 +12,14 @@
  * it was. Spec: qbft.md §8–10.
  */
 
-import { type Address, bytesToHex, keccak256, keccak256OfInput, keccakInput } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  hexAt,
+  keccak256,
+  keccak256OfInput,
+  keccakInput,
+} from '@vellum/evm'
 import {
   createRlpWriter,
   decodeRlp,
@@ -133,14 +140,14 @@ export function decodeMessage(frame: Uint8Array, recover: RecoverAuthor): Messag
 
 function readVote(frame: Uint8Array, vote: VoteFrame, recover: RecoverAuthor): Prepare | Commit {
   const { kind, height, round, digestAt, sealAt, signatureAt, payloadAt, payloadEnd } = vote
-  // Copies: the frame is a peer's buffer, and the message may be kept for the whole height.
-  const bytes = plainBytes(frame)
-  const signature = bytes.slice(signatureAt, signatureAt + SIGNATURE_SIZE)
+  // A copy: the frame is a peer's buffer, and the message may be kept for the whole height.
+  const bytes = plainBytes(frame).slice()
+  const signature = bytes.subarray(signatureAt, signatureAt + SIGNATURE_SIZE)
   const author = recover(hashOfPayload(kind, bytes, payloadAt, payloadEnd), signature)
   if (author === undefined) throw invalid('nobody made this signature')
-  const digest = bytesToHex(bytes.subarray(digestAt, digestAt + 32))
+  const digest = hexAt(bytes, digestAt, 32)
   if (kind === 'prepare') return { kind, payload: { height, round, digest }, author, signature }
-  const seal = bytes.slice(sealAt, sealAt + SIGNATURE_SIZE)
+  const seal = bytes.subarray(sealAt, sealAt + SIGNATURE_SIZE)
   return { kind, payload: { height, round, digest, seal }, author, signature }
 }
 

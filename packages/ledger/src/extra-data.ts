@@ -87,13 +87,11 @@ export function decodeExtraData(input: Uint8Array): ExtraData {
   const [vanity, validators, vote, round, seals, end] = positionsOf(bytes)
   return {
     vanity: decodeVanity(bytes, vanity, validators),
-    validators: endsOf(bytes, validators, vote, 20, 'validators').map((to) =>
-      hexAt(bytes, to - 20, 20),
-    ),
+    validators: listOf(bytes, [validators, vote], 20, 'validators', (at) => hexAt(bytes, at, 20)),
     vote: decodeVote(bytes, vote, round),
     round: decodeRound(bytes, round, seals),
-    seals: endsOf(bytes, seals, end, SEAL_SIZE, 'seals').map((to) =>
-      bytes.subarray(to - SEAL_SIZE, to),
+    seals: listOf(bytes, [seals, end], SEAL_SIZE, 'seals', (at) =>
+      bytes.subarray(at, at + SEAL_SIZE),
     ),
   }
 }
@@ -114,22 +112,27 @@ function isFixed(bytes: Uint8Array, from: number, to: number, size: number): boo
   return !isListAt(bytes, from) && to - from === rlpHeadSize(size) + size
 }
 
-/** Where each string of a list ends, all of them of one size. */
-function endsOf(
+/** A list whose items are all strings of one size, from 2 to 255 bytes. @param read takes where one begins */
+function listOf<T>(
   bytes: Uint8Array,
-  from: number,
-  to: number,
+  [from, to]: readonly [number, number],
   size: number,
   what: string,
-): readonly number[] {
+  read: (at: number) => T,
+): T[] {
+  const first = bytes[from]!
   if (!isListAt(bytes, from)) throw invalid(`needs a list of ${what}`)
-  const positions = rlpListPositions(bytes, from, to)
-  for (let i = 1; i < positions.length; i++) {
-    if (!isFixed(bytes, positions[i - 1]!, positions[i]!, size)) {
-      throw invalid(`needs ${what} of ${size} bytes`)
-    }
+  const items: T[] = []
+  const headBytes = rlpHeadSize(size)
+  let at = from + (first < 0xf8 ? 1 : first - 0xf6)
+  while (at < to) {
+    const isOfSize =
+      size < 56 ? bytes[at] === 0x80 + size : bytes[at] === 0xb8 && bytes[at + 1] === size
+    if (!isOfSize || at + headBytes + size > to) throw invalid(`needs ${what} of ${size} bytes`)
+    items.push(read(at + headBytes))
+    at += headBytes + size
   }
-  return positions.slice(1)
+  return items
 }
 
 function decodeVanity(bytes: Uint8Array, from: number, to: number): Uint8Array {

@@ -11,7 +11,7 @@
  * through tries whose nodes name one another by hash (`state.ts`).
  */
 
-import { bytesToHex, type Hash, hexToBytes } from '@vellum/evm'
+import { bytesToHex, type Hash, hexToBytes, writeHex } from '@vellum/evm'
 import { LedgerError } from './error.ts'
 import type { KeyValue, Write } from './key-value.ts'
 
@@ -260,9 +260,9 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
     writeHead: (head) => {
       const value = new Uint8Array(108)
       writeHeight(value, 0, head.height)
-      value.set(hexToBytes(head.hash), 6)
-      value.set(hexToBytes(head.stateRoot), 38)
-      value.set(hexToBytes(head.parentHash), 70)
+      writeHex(head.hash, value, 6)
+      writeHex(head.stateRoot, value, 38)
+      writeHex(head.parentHash, value, 70)
       writeHeight(value, 102, head.transactionCount)
       return write(HEAD_KEY, value)
     },
