@@ -11,12 +11,15 @@ import { type Cache, createCache } from '@vellum/ledger'
 /** @throws as `decodeMessage`, each time anew */
 export type MessageReader = (frame: Uint8Array) => Message
 
-/** Frames remembered, in each of two generations: those that are on their way now. */
-const FRAMES_KEPT = 256
+/** Frames of each node remembered, in each of two generations: those that are on their way now. */
+const FRAMES_EACH = 8
 
-/** @param recover who signed a message, in the chain's domain */
-export function createMessageReader(recover: RecoverAuthor): MessageReader {
-  const known: Cache<Uint8Array, Message> = createCache(FRAMES_KEPT)
+/**
+ * @param recover who signed a message, in the chain's domain
+ * @param nodes how many the chain has
+ */
+export function createMessageReader(recover: RecoverAuthor, nodes: number): MessageReader {
+  const known: Cache<Uint8Array, Message> = createCache(FRAMES_EACH * nodes)
   return (frame) => {
     const read = known.get(frame)
     if (read !== undefined) return read

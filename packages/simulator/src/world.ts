@@ -95,7 +95,7 @@ export function createWorld(scenario: Scenario, seed: string, ports: WorldPorts)
       (name) => BEHAVIOURS[name],
     )
   const recover = recoverSeal(crypto)
-  const readMessage = createMessageReader(rememberSigners(crypto))
+  const readMessage = createMessageReader(rememberSigners(crypto), nodes.length)
   const everybody = nodes.map(({ address }) => address)
   const accomplices = scenario.byzantine.map(({ node }) => nodes[node]!.address)
   const honestOnes = new Set(everybody.filter((each) => !accomplices.includes(each)))

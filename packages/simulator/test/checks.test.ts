@@ -114,7 +114,7 @@ beforeEach(() => {
     epochLength: 30_000,
     isHonest: (node) => addresses.includes(node) && node !== liar.address,
     recover,
-    readMessage: createMessageReader(recover),
+    readMessage: createMessageReader(recover, validators.length),
     now: () => 0,
     nameOf: (node) => `n${addresses.indexOf(node)}`,
   })

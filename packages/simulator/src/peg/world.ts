@@ -165,7 +165,10 @@ export async function runPegWorld(
     const nameOf = (address: Address): string => `n${everybody.indexOf(address)}/${name}`
     const virtual = createVirtualNetwork(time, prng.split(`network ${name}`))
     const domain = hexToBytes(chain.hash)
-    const readMessage = createMessageReader(recoveryIn(domain, rememberSigners(crypto)))
+    const readMessage = createMessageReader(
+      recoveryIn(domain, rememberSigners(crypto)),
+      hosts.length,
+    )
     const checks = createChecks({
       validators: plan.validators.map((index) => everybody[index]!),
       epochLength: chain.genesis.qbft!.epochLength,
