@@ -137,6 +137,8 @@ const CALL_VALUE_GAS = 9000
 const NEW_ACCOUNT_GAS = 25_000
 /** Between two calls of `pulse`: frames entered, or opcodes traced. */
 const PULSE_INTERVAL = 1024
+/** A precompiled contract that costs as much may take a millisecond: `pulse` comes before it as well. */
+const PULSE_GAS = 1_000n
 /** Topics whose text is kept. */
 const TOPICS_MAX = 4096
 const NONCE_MAX = (1n << 64n) - 1n
@@ -458,6 +460,7 @@ export function createMachine(fork: Fork): Machine {
     const input = memory.u8.slice(start, start + memory.u32[(record + F_INPUT_SIZE) >> 2]!)
     const gas = memory.u64[(record + F_GAS) >> 3]!
     const cost = precompile.gas(input)
+    if (cost >= PULSE_GAS) setting.pulse?.()
     const output = cost <= gas ? precompile.run(input) : undefined
     if (output === undefined) {
       world.revertTo(checkpoint)

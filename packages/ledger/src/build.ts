@@ -29,8 +29,16 @@ export interface BuildRequest {
   readonly fields: ConsensusFields
   /** The gas limit moves from the parent's towards this one, as fast as the rules let it. */
   readonly gasLimitTarget: bigint
-  /** Asked before each transaction: true closes the block (a proposer's time is up). */
-  readonly isLate?: () => boolean
+  /** undefined: it may take any time. */
+  readonly budget?: BuildBudget
+}
+
+/** What a proposer may spend: the others wait for him, and each of them executes the block again. */
+export interface BuildBudget {
+  /** Milliseconds that went by, since whenever. */
+  readonly elapsed: () => number
+  /** After so many no other transaction is begun. One that runs for `LIMITS.slowFactor` times as long is given up. */
+  readonly blockMs: number
 }
 
 export interface BuildPorts extends BlockExecutionPorts {
@@ -75,23 +83,28 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
     // There is no beacon chain to name (qbft.md §2): the chain's own name has the place, where it is wanted.
     parentBeaconBlockRoot: cancun ? (rules.domain ?? ZERO_HASH) : undefined,
   }
-  const execution = beginBlock(environment, rules, ports)
+  const watch = createWatch(request.budget)
+  const execution = beginBlock(environment, rules, { ...ports, pulse: watch.pulse })
   const transactions: SignedTransaction[] = []
   let bytes = 0
   const selection = ports.pool.select(baseFeePerGas ?? 0n)
   for (let tx = selection.peek(); tx !== undefined; tx = selection.peek()) {
-    if (request.isLate?.() || execution.gasLeft() < TRANSACTION_GAS_MIN) break
+    if (watch.isLate() || execution.gasLeft() < TRANSACTION_GAS_MIN) break
     if (tx.gasLimit > execution.gasLeft() || bytes + tx.encoded.length > LIMITS.builtBlockBytes) {
       // A smaller one of another sender may still fit.
       selection.leave()
       continue
     }
+    watch.begin()
     try {
       execution.add(tx)
     } catch (error) {
-      if (!isRefusal(error)) throw error
+      if (error === TOO_SLOW) {
+        watch.forgive()
+        ports.pool.gaveUp(tx.hash)
+      } else if (isRefusal(error)) ports.pool.remove(tx.hash)
+      else throw error
       selection.leave()
-      ports.pool.remove(tx.hash)
       continue
     }
     transactions.push(tx)
@@ -119,3 +132,31 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
 }
 
 const TRANSACTION_GAS_MIN = 21_000n
+
+/** Thrown by the machine's pulse out of a transaction that is given up. */
+const TOO_SLOW: Error = new Error('the transaction takes too long')
+
+/** A watch over a block being filled, and over each of its transactions. */
+function createWatch(budget: BuildBudget | undefined) {
+  if (budget === undefined) {
+    return { pulse: undefined, isLate: () => false, begin: () => {}, forgive: () => {} }
+  }
+  const { elapsed, blockMs } = budget
+  let blockBegan = elapsed()
+  let transactionBegan = blockBegan
+  let isForgiven = false
+  return {
+    pulse: () => {
+      if (elapsed() - transactionBegan > LIMITS.slowFactor * blockMs) throw TOO_SLOW
+    },
+    isLate: () => elapsed() - blockBegan > blockMs,
+    begin: () => {
+      transactionBegan = elapsed()
+    },
+    /** What one transaction took in vain is not taken from the others. The next one's time is. */
+    forgive: () => {
+      if (!isForgiven) blockBegan += elapsed() - transactionBegan
+      isForgiven = true
+    },
+  }
+}

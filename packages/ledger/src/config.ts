@@ -51,4 +51,10 @@ export const LIMITS = {
   poolReplacementBumpPercent: 10n,
   /** How far above the next nonce a transaction may wait for the gap to fill. */
   poolNonceGapMax: 1_024n,
+  /** Blocks' time that a transaction may take before a proposer gives it up. */
+  slowFactor: 2,
+  /** Times that a transaction is given up before it leaves the pool. */
+  slowRunsMax: 3,
+  /** Transactions that left so and are remembered, in each of two generations: they are not taken again. */
+  slowKept: 4_096,
 } as const

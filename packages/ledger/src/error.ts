@@ -55,6 +55,7 @@ export type LedgerErrorCode =
   | 'LEDGER_TRANSACTION_TOO_LARGE'
   | 'LEDGER_REPLACEMENT_UNDERPRICED'
   | 'LEDGER_POOL_FULL'
+  | 'LEDGER_TRANSACTION_TOO_SLOW'
   /** A simulated call asks for a state or block that cannot be. */
   | 'LEDGER_OVERRIDE_INVALID'
   /** A block that was asked for and that no rules allow. */

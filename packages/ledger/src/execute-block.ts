@@ -62,7 +62,7 @@ export interface BlockExecutionPorts {
   /** Hash of an earlier block, at most 256 back. */
   readonly blockHash: (number: number) => Hash
   /** As of the machine: called now and then in a long run, and may throw to end it. */
-  readonly pulse?: () => void
+  readonly pulse?: (() => void) | undefined
   /**
    * Root of the state with these changes: what receipts hold before Byzantium. Without it they hold the
    * status, for those who do not need the receipts' root.

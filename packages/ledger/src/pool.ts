@@ -3,12 +3,14 @@
  *
  * Each sender has a queue by nonce. What follows on without a gap from the state's nonce is ready;
  * what stands behind a gap waits for the gap to fill. Blocks take ready transactions by the tip they
- * offer, then by arrival, so that on a chain without fees (R1.5) first come is first served.
+ * offer, then by arrival, so that on a chain without fees (R1.5) first come is first served; those that
+ * took too long before come last.
  * Everything is bounded: all transactions, their bytes, those of one sender, those behind gaps.
  */
 
 import { type Address, type Hash, isAtLeast } from '@vellum/evm'
 import { type Account, EMPTY_CODE_HASH } from './account.ts'
+import { type Cache, createCache } from './cache.ts'
 import { LIMITS } from './config.ts'
 import { LedgerError } from './error.ts'
 import { isDelegation } from './execute.ts'
@@ -57,11 +59,18 @@ export interface Pool {
   readonly readyCount: number
   /** Bytes of all that wait, as encoded. */
   readonly bytes: number
+  /** How often a proposer gave one up, since the pool was made. */
+  readonly slowRuns: number
   /** Ready and gapped ones of all senders, or of one, by nonce. A copy. */
   content(sender?: Address): { ready: SignedTransaction[]; gapped: SignedTransaction[] }
   /** Ready transactions in the order in which a block should take them. */
   select(baseFee: bigint): Selection
   remove(hash: Hash): void
+  /**
+   * A proposer gave it up while it ran: it comes after all others, and leaves the pool if that happens again
+   * and again. A machine that was busy for a moment costs nobody his transaction.
+   */
+  gaveUp(hash: Hash): void
   /** The head has moved: drops what the block took, and what its nonces outdated. */
   settle(transactions: readonly SignedTransaction[]): void
   /** Called after each transaction that came in. Returns the way to stop. */
@@ -81,6 +90,8 @@ export interface Selection {
 interface Entry {
   readonly tx: SignedTransaction
   readonly arrival: number
+  /** Times that a proposer gave it up. */
+  slowRuns: number
 }
 
 interface Queue {
@@ -96,18 +107,27 @@ interface Queue {
 
 export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): Pool {
   const byHash = new Map<Hash, Entry>()
+  const tooSlow: Cache<Hash, true> = createCache(LIMITS.slowKept)
   const queues = new Map<Address, Queue>()
   const listeners = new Set<(tx: SignedTransaction) => void>()
   let permissions: { readonly root: Hash; readonly read: Permissions } | undefined
   let arrivals = 0
   let bytes = 0
   let ready = 0
+  let slowRuns = 0
 
   function add(tx: SignedTransaction): void {
     if (byHash.has(tx.hash)) {
       throw new LedgerError('LEDGER_ALREADY_KNOWN', 'the transaction is waiting already', {
         hash: tx.hash,
       })
+    }
+    if (tooSlow.get(tx.hash)) {
+      throw new LedgerError(
+        'LEDGER_TRANSACTION_TOO_SLOW',
+        'the transaction takes longer than a block may: divide what it does',
+        { hash: tx.hash },
+      )
     }
     const state = ports.state()
     const account = state.account(tx.sender)
@@ -139,7 +159,7 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
       )
     }
     if (rival !== undefined) forget(rival)
-    const entry = { tx, arrival: arrivals++ }
+    const entry = { tx, arrival: arrivals++, slowRuns: 0 }
     queue.entries.set(tx.nonce, entry)
     queue.cost = cost
     byHash.set(tx.hash, entry)
@@ -294,6 +314,9 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
     get bytes() {
       return bytes
     },
+    get slowRuns() {
+      return slowRuns
+    },
     content: (sender) => {
       const content: { ready: SignedTransaction[]; gapped: SignedTransaction[] } = {
         ready: [],
@@ -315,6 +338,15 @@ export function createPool(ports: PoolPorts, limits: PoolLimits = POOL_LIMITS): 
     remove: (hash) => {
       const entry = byHash.get(hash)
       if (entry !== undefined) drop(entry)
+    },
+    gaveUp: (hash) => {
+      const entry = byHash.get(hash)
+      if (entry === undefined) return
+      slowRuns += 1
+      entry.slowRuns += 1
+      if (entry.slowRuns < LIMITS.slowRunsMax) return
+      tooSlow.set(hash, true)
+      drop(entry)
     },
     settle: (transactions) => {
       const moved = new Set<Address>()
@@ -413,5 +445,6 @@ function createSelection(queues: ReadonlyMap<Address, Queue>, baseFee: bigint): 
 }
 
 function isBefore(a: Candidate, b: Candidate): boolean {
+  if (a.slowRuns !== b.slowRuns) return a.slowRuns < b.slowRuns
   return a.tip > b.tip || (a.tip === b.tip && a.arrival < b.arrival)
 }

@@ -1,5 +1,12 @@
 import { crc32 } from 'node:zlib'
-import { type Address, concatBytes, createAddress, type Hash, hexToBytes } from '@vellum/evm'
+import {
+  type Address,
+  bytesToHex,
+  concatBytes,
+  createAddress,
+  type Hash,
+  hexToBytes,
+} from '@vellum/evm'
 import { describe, expect, test } from 'vitest'
 import { addressOfPublicKey, createSecp256k1 } from '../src/crypto.ts'
 import {
@@ -95,6 +102,10 @@ async function grow(
 const STORE_CODE = hexToBytes('0x5f35805f555f5260205fa000')
 /** Returns the 12 bytes that follow it as the code of the new contract. */
 const INIT_CODE = concatBytes(hexToBytes('0x600c8060095f395ff3'), STORE_CODE)
+
+const SPINNER: Address = `0x${'5e'.repeat(20)}`
+/** Counts in slot 0, and asks who signed nothing until its gas is used up. */
+const SPIN_CODE = hexToBytes('0x5f546001015f555b5f5f60805f60015afa50600756')
 
 describe('chain', () => {
   test('begins with the genesis block and its accounts', async () => {
@@ -462,14 +473,70 @@ describe('building', () => {
     const chain = await open(createMemoryKeyValue())
     const pool = poolOf(chain)
     for (const n of [1, 2, 3]) pool.add(tx(n, 0))
-    let asked = 0
+    let elapsed = 0
     const parent = chain.head().header
     const built = chain.build(pool, {
       timestamp: 1,
       fields: sealer.fields,
       gasLimitTarget: parent.gasLimit,
-      isLate: () => ++asked > 2,
+      budget: { elapsed: () => elapsed++, blockMs: 4 },
     })
     expect(built.block.transactions).toHaveLength(2)
+  })
+
+  test('gives up a transaction that runs for too long, and fills up with the others', async () => {
+    const genesis = oneSignerGenesis({
+      validator: addressOf(VALIDATOR),
+      alloc: { [SPINNER]: { balance: '0x0', code: bytesToHex(SPIN_CODE) } },
+    })
+    const chain = await open(createMemoryKeyValue(), undefined, genesis)
+    const pool = poolOf(chain)
+    const spinning = [1, 2].map((n) => tx(n, 0, { to: SPINNER, value: 0n, gasLimit: 12_000_000n }))
+    const [first, second] = spinning as [SignedTransaction, SignedTransaction]
+    for (const each of [first, second, tx(3, 0, { value: 0n })]) pool.add(each)
+    let now = 0
+    const fill = (): readonly Address[] =>
+      chain
+        .build(pool, {
+          timestamp: 1,
+          fields: sealer.fields,
+          gasLimitTarget: chain.head().header.gasLimit,
+          // Each look at the clock takes a millisecond.
+          budget: { elapsed: () => now++, blockMs: 500 },
+        })
+        .block.transactions.map(({ sender }) => sender)
+
+    // The first is forgiven, the second is not: there the block ends.
+    expect(fill()).toEqual([])
+    expect(pool.slowRuns).toBe(2)
+    // From then on they come last.
+    expect(fill()).toEqual([addressOf(3)])
+    expect(fill()).toEqual([addressOf(3)])
+    expect(pool.get(first.hash)).toBeUndefined()
+    expect(() => pool.add(first)).toThrow('takes longer than a block may')
+    expect(pool.size).toBe(1)
+  })
+
+  test('leaves no trace of what it gave up', async () => {
+    const genesis = oneSignerGenesis({
+      validator: addressOf(VALIDATOR),
+      alloc: { [SPINNER]: { balance: '0x0', code: bytesToHex(SPIN_CODE) } },
+    })
+    const chain = await open(createMemoryKeyValue(), undefined, genesis)
+    const parent = chain.head().header
+    const fill = (pool: Pool, blockMs: number) => {
+      let now = 0
+      return chain.build(pool, {
+        timestamp: 1,
+        fields: sealer.fields,
+        gasLimitTarget: parent.gasLimit,
+        budget: { elapsed: () => now++, blockMs },
+      }).block.header
+    }
+    const [plain, busy] = [poolOf(chain), poolOf(chain)]
+    busy.add(tx(1, 0, { to: SPINNER, value: 0n, gasLimit: 12_000_000n }))
+    for (const pool of [plain, busy]) pool.add(tx(3, 0, { value: 0n }))
+    expect(fill(busy, 500)).toEqual(fill(plain, 500))
+    expect(busy.slowRuns).toBe(1)
   })
 })

@@ -50,6 +50,11 @@ export function registerNodeMetrics(metrics: Metrics, observed: ObservedNode): v
     () => pool.size - pool.readyCount,
   )
   gauge('vellum_pool_bytes', 'Bytes of all transactions that wait.', () => pool.bytes)
+  gauge(
+    'vellum_pool_slow',
+    'Times that a transaction was given up as it ran too long, since the start.',
+    () => pool.slowRuns,
+  )
   gauge('vellum_peers', 'Connected peers.', () => transport?.peers().length ?? 0)
   gauge('vellum_ready', '1 if /readiness says so.', () => Number(readinessOf(observed).ready))
   if (consensus === undefined) return

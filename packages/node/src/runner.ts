@@ -213,6 +213,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   let lastCount = 0
   /** True after a block took nothing although transactions wait: none of them can run now. */
   let isStuck = false
+  /** A transaction came since the height began: an empty block may have been built before. */
+  let hasNews = false
   let isWorkTold = false
   let telling: CancelTimer | undefined
 
@@ -407,7 +409,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       timestamp,
       fields: proposalFields({ proposer, validators, round, vote }),
       gasLimitTarget: BigInt(blocks.gasLimit ?? parent.gasLimit),
-      isLate: () => clock.elapsed() - begunAt > blocks.buildMs,
+      budget: { elapsed: () => clock.elapsed(), blockMs: blocks.buildMs },
     })
     keep(built)
     put({
@@ -524,7 +526,8 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
   async function beginHeight(): Promise<void> {
     const { header, hash } = chain.head()
     executed = new Map()
-    isStuck = header.number > 0 && lastCount === 0 && pool.readyCount > 0
+    isStuck = header.number > 0 && lastCount === 0 && pool.readyCount > 0 && !hasNews
+    hasNews = false
     isWorkTold = false
     votes?.release(header.number)
     const said = records.filter(({ height }) => height === header.number + 1)
@@ -571,6 +574,7 @@ export function createRunner(options: RunnerOptions, ports: RunnerPorts): Runner
       isStarted = true
       unsubscribe = pool.onAdd(() => {
         isStuck = false
+        hasNews = true
         // At the next turn: what comes in this one should be in the same block.
         telling ??= timers.after(0, () => {
           telling = undefined

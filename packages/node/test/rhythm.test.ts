@@ -49,6 +49,31 @@ describe('the rhythm of a validator that is alone', () => {
     await node.stop()
   })
 
+  it('takes what comes while an empty block is being written at once, not a heartbeat later', async () => {
+    const disk = createMemoryKeyValue()
+    let slow: Promise<void> | undefined
+    const { node, time, transfer, blocks } = await createVirtualNode({
+      blocks: { heartbeatMs: 60_000 },
+      disk: {
+        ...disk,
+        batch: (writes) => (slow ?? Promise.resolve()).then(() => disk.batch(writes)),
+      },
+    })
+    await node.start()
+    let written = (): void => {}
+    slow = new Promise((resolve) => {
+      written = resolve
+    })
+    await time.advance(60_000)
+    node.pool.add(transfer())
+    await time.advance(1)
+    expect(blocks()).toEqual([])
+    written()
+    await time.advance(1)
+    expect(blocks().map(({ transactions }) => transactions)).toEqual([0, 1])
+    await node.stop()
+  })
+
   it('makes no empty block without a heartbeat', async () => {
     const { node, time, blocks } = await createVirtualNode({ blocks: { heartbeatMs: 0 } })
     await node.start()

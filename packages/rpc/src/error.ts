@@ -70,6 +70,7 @@ const REFUSALS: Readonly<Partial<Record<LedgerErrorCode, string>>> = {
   LEDGER_NONCE_TOO_HIGH: 'nonce too high',
   LEDGER_REPLACEMENT_UNDERPRICED: 'replacement transaction underpriced',
   LEDGER_POOL_FULL: 'txpool is full',
+  LEDGER_TRANSACTION_TOO_SLOW: 'transaction takes too long',
   LEDGER_INSUFFICIENT_FUNDS: 'insufficient funds for gas * price + value',
   LEDGER_INTRINSIC_GAS: 'intrinsic gas too low',
   LEDGER_INITCODE_SIZE: 'max initcode size exceeded',
