@@ -111,25 +111,10 @@ const NODE_HEIGHT_SIZE = 6
 
 /** The write of a node, with the height at which it was written. */
 export function writeNode(store: Store, owner: Uint8Array, node: NewNode, height: number): Write {
-  const stored = room(NODE_HEIGHT_SIZE + node.record.length + CRC_BYTES)
+  const stored = store.room(NODE_HEIGHT_SIZE + node.record.length + CRC_BYTES)
   writeHeight(stored, 0, height)
   stored.set(node.record, NODE_HEIGHT_SIZE)
   return store.writeInPlace(nodeKey(owner, node.path, node.hash), stored)
-}
-
-/** What is written takes its bytes from one buffer after the other: each of its own would cost a microsecond. */
-const ROOM_BYTES = 65_536
-let roomBuffer = new Uint8Array(0)
-let roomUsed = 0
-
-function room(size: number): Uint8Array {
-  if (size > ROOM_BYTES) return new Uint8Array(size)
-  if (roomUsed + size > roomBuffer.length) {
-    roomBuffer = new Uint8Array(ROOM_BYTES)
-    roomUsed = 0
-  }
-  roomUsed += size
-  return roomBuffer.subarray(roomUsed - size, roomUsed)
 }
 
 /** True if the node was not written again since it became obsolete at this height. */

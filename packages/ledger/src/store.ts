@@ -136,6 +136,8 @@ export interface Store {
   mustRead(key: Uint8Array, what: string): Uint8Array
   /** The change that sets (or, without value, deletes) a record, checksum included. */
   write(key: Uint8Array, value: Uint8Array | undefined): Write
+  /** Bytes for a value that is going to be written: small ones lie side by side in one piece of memory. */
+  room(size: number): Uint8Array
   /** The same without a copy: the last `CRC_BYTES` of `stored` are room for the checksum. */
   writeInPlace(key: Uint8Array, stored: Uint8Array): Write
   /** The same for a record whose value lies right behind its key, of `keyBytes`. */
@@ -212,6 +214,7 @@ export function createStore(disk: KeyValue, crc32: Crc32): Store {
     disk,
     read,
     write,
+    room,
     writeInPlace,
     writeWhole,
     mustRead: (key, what) => {
