@@ -96,11 +96,23 @@ export function createRelayLink(options: RelayLinkOptions, ports: RelayLinkPorts
         work('count messages', recount)
         return
       case 'reread':
-        work('read messages again', () => reread(effect))
+        persist('read messages again', () => reread(effect))
         return
       case 'launch':
         work('relay', () => fly(effect))
     }
+  }
+
+  /** For what the core asks once, and takes for known then: it is done as soon as the chain can be asked. */
+  function persist(what: string, run: () => Promise<void>): void {
+    work(what, () =>
+      run().catch((error: Error) => {
+        timers.after(ASK_AGAIN_MS, () => {
+          if (isRunning) persist(what, run)
+        })
+        throw error
+      }),
+    )
   }
 
   /** Goes on beside the events. A chain that is away is not the end: the core asks again in time. */
@@ -145,7 +157,7 @@ export function createRelayLink(options: RelayLinkOptions, ports: RelayLinkPorts
     const { height, timestamp } = to === head.height ? head : { height: to, timestamp: 0 }
     feed({ type: 'head', at: clock.now(), side, height, timestamp, facts, ...contracts })
     // Blocks are read from this one on: what lies before it is counted from here.
-    if (isFirst) await recount()
+    if (isFirst) persist('count messages', recount)
   }
 
   async function recount(): Promise<void> {
