@@ -95,14 +95,12 @@ export function buildBlock(request: BuildRequest, ports: BuildPorts): BuiltBlock
       selection.leave()
       continue
     }
-    watch.begin()
+    const next = tx
     try {
-      execution.add(tx)
+      watch.run(() => execution.add(next))
     } catch (error) {
-      if (error === TOO_SLOW) {
-        watch.forgive()
-        ports.pool.gaveUp(tx.hash)
-      } else if (isRefusal(error)) ports.pool.remove(tx.hash)
+      if (error === TOO_SLOW) ports.pool.gaveUp(tx.hash)
+      else if (isRefusal(error)) ports.pool.remove(tx.hash)
       else throw error
       selection.leave()
       continue
@@ -136,27 +134,42 @@ const TRANSACTION_GAS_MIN = 21_000n
 /** Thrown by the machine's pulse out of a transaction that is given up. */
 const TOO_SLOW: Error = new Error('the transaction takes too long')
 
+interface Watch {
+  readonly pulse: (() => void) | undefined
+  isLate(): boolean
+  /** Runs a transaction. @throws TOO_SLOW out of one that takes too long, and what it throws itself */
+  run(transaction: () => void): void
+}
+
 /** A watch over a block being filled, and over each of its transactions. */
-function createWatch(budget: BuildBudget | undefined) {
+function createWatch(budget: BuildBudget | undefined): Watch {
   if (budget === undefined) {
-    return { pulse: undefined, isLate: () => false, begin: () => {}, forgive: () => {} }
+    return { pulse: undefined, isLate: () => false, run: (transaction) => transaction() }
   }
   const { elapsed, blockMs } = budget
   let blockBegan = elapsed()
-  let transactionBegan = blockBegan
+  // Calls of the system run between transactions, and are never given up.
+  let transactionBegan = Number.POSITIVE_INFINITY
   let isForgiven = false
   return {
     pulse: () => {
       if (elapsed() - transactionBegan > LIMITS.slowFactor * blockMs) throw TOO_SLOW
     },
     isLate: () => elapsed() - blockBegan > blockMs,
-    begin: () => {
+    run: (transaction) => {
       transactionBegan = elapsed()
-    },
-    /** What one transaction took in vain is not taken from the others. The next one's time is. */
-    forgive: () => {
-      if (!isForgiven) blockBegan += elapsed() - transactionBegan
-      isForgiven = true
+      try {
+        transaction()
+      } catch (error) {
+        // What one of them took in vain is not taken from the others. The next one's time is.
+        if (error === TOO_SLOW && !isForgiven) {
+          blockBegan += elapsed() - transactionBegan
+          isForgiven = true
+        }
+        throw error
+      } finally {
+        transactionBegan = Number.POSITIVE_INFINITY
+      }
     },
   }
 }

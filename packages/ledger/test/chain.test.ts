@@ -9,6 +9,7 @@ import {
 } from '@vellum/evm'
 import { describe, expect, test } from 'vitest'
 import { addressOfPublicKey, createSecp256k1 } from '../src/crypto.ts'
+import { WITHDRAWAL_REQUESTS } from '../src/execute-block.ts'
 import {
   type Block,
   type Chain,
@@ -106,6 +107,9 @@ const INIT_CODE = concatBytes(hexToBytes('0x600c8060095f395ff3'), STORE_CODE)
 const SPINNER: Address = `0x${'5e'.repeat(20)}`
 /** Counts in slot 0, and asks who signed nothing until its gas is used up. */
 const SPIN_CODE = hexToBytes('0x5f546001015f555b5f5f60805f60015afa50600756')
+
+/** Asks who signed nothing, which takes a look at the clock, and returns nothing. */
+const ASK_ONCE_CODE = hexToBytes('0x5f5f60805f60015afa505f5ff3')
 
 describe('chain', () => {
   test('begins with the genesis block and its accounts', async () => {
@@ -515,6 +519,22 @@ describe('building', () => {
     expect(pool.get(first.hash)).toBeUndefined()
     expect(() => pool.add(first)).toThrow('takes longer than a block may')
     expect(pool.size).toBe(1)
+  })
+
+  test('never gives up the calls of the system after the transactions', async () => {
+    const genesis = oneSignerGenesis({
+      validator: addressOf(VALIDATOR),
+      alloc: { [WITHDRAWAL_REQUESTS]: { balance: '0x0', code: bytesToHex(ASK_ONCE_CODE) } },
+    })
+    const chain = await open(createMemoryKeyValue(), undefined, genesis)
+    let now = 0
+    const { block } = chain.build(poolOf(chain), {
+      timestamp: 1,
+      fields: sealer.fields,
+      gasLimitTarget: chain.head().header.gasLimit,
+      budget: { elapsed: () => (now += 100), blockMs: 10 },
+    })
+    expect(block.transactions).toEqual([])
   })
 
   test('leaves no trace of what it gave up', async () => {
