@@ -156,6 +156,12 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** True if these bytes stand there. Not constant-time. */
+export function hasBytesAt(all: Uint8Array, at: number, part: Uint8Array): boolean {
+  for (let i = 0; i < part.length; i++) if (all[at + i] !== part[i]) return false
+  return true
+}
+
 /** One array holding all parts in order. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let size = 0

@@ -8,6 +8,7 @@ export {
   equalBytes,
   type Hash,
   type Hex,
+  hasBytesAt,
   hexAt,
   hexToBytes,
   NO_BYTES,

@@ -6,7 +6,7 @@ import {
   type QbftScheme,
   type RecoverAuthor,
 } from '@vellum/consensus'
-import { type Address, hexToBytes } from '@vellum/evm'
+import { type Address, hasBytesAt, hexToBytes } from '@vellum/evm'
 import {
   addressOfPublicKey,
   type Chain,
@@ -65,7 +65,11 @@ export function rememberSigners(crypto: Secp256k1): RecoverAuthor {
     const place = (signature[33]! | (signature[34]! << 8)) % KNOWN_SIGNERS
     const at = place * KNOWN_BYTES
     const found = signers[place]
-    if (found !== undefined && isAt(known, at, hash) && isAt(known, at + 32, signature)) {
+    if (
+      found !== undefined &&
+      hasBytesAt(known, at, hash) &&
+      hasBytesAt(known, at + 32, signature)
+    ) {
       return found
     }
     const signer = recover(hash, signature)
@@ -92,9 +96,4 @@ export function signerOf(key: Uint8Array, crypto: Secp256k1): Signer {
     address: addressOfPublicKey(crypto.publicKey(key)),
     sign: (hash) => crypto.signBytes(hash, key),
   }
-}
-
-function isAt(all: Uint8Array, at: number, part: Uint8Array): boolean {
-  for (let i = 0; i < part.length; i++) if (all[at + i] !== part[i]) return false
-  return true
 }

@@ -12,6 +12,7 @@ import {
   bytesToBigInt,
   bytesToHex,
   concatBytes,
+  hasBytesAt,
   hexToBytes,
   keccak256,
 } from '@vellum/evm'
@@ -61,7 +62,7 @@ export function createCheapCrypto(): Secp256k1 {
     for (let i = ADDRESS_AT + 20; i < SUM_AT; i++) if (rs[i] !== 0) return undefined
     const pair = byAddress
       .get(wordAt(rs, ADDRESS_AT))
-      ?.find(({ addressBytes }) => isAt(rs, ADDRESS_AT, addressBytes))
+      ?.find(({ addressBytes }) => hasBytesAt(rs, ADDRESS_AT, addressBytes))
     return pair !== undefined && isSumAt(rs, SUM_AT, pair.words, hash) ? pair : undefined
   }
 
@@ -138,9 +139,4 @@ function sumWord(key: Uint32Array, hash: Uint8Array, lane: number): number {
 /** Four bytes as a signed number, the lowest first. */
 function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-}
-
-function isAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
-  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false
-  return true
 }
